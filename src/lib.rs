@@ -1,0 +1,1 @@
+//! Condenser: a DICOM network node that compresses what it receives, and the encoder core inside it.

@@ -1,0 +1,2 @@
+//! The `condenser` command: hands over to the library.
+fn main() {}
