@@ -1,1 +1,3 @@
 //! Condenser: a DICOM network node that compresses what it receives, and the encoder core inside it.
+
+pub mod observe;

@@ -1,0 +1,58 @@
+//! The log: one line an event on standard error, as text for people or JSON for collectors.
+
+use serde::{Deserialize, Serialize};
+use std::io::IsTerminal;
+use tracing_subscriber::filter::LevelFilter;
+
+/// How the node logs.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// `"text"` for people, `"json"` for log collectors.
+    pub format: LogFormat,
+    /// The least severe level that is written.
+    pub level: LogLevel,
+}
+
+/// The shape of a log line.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// `time LEVEL event key=value …`
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The least severe level that is written.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Only what needs somebody.
+    Error,
+    /// And what looks wrong.
+    Warn,
+    /// And one line for each instance and association.
+    #[default]
+    Info,
+    /// And what helps to follow one association.
+    Debug,
+}
+
+/// Sends the events of the whole process to standard error. A second call changes nothing.
+pub fn start_log(config: &LogConfig) {
+    let level = match config.level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    };
+    let lines =
+        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
+    // A failure to set the global subscriber means that there is one already, which is what the caller wants.
+    let _ = match config.format {
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    };
+}

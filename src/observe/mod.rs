@@ -1,0 +1,9 @@
+//! What the node shows of itself: log set-up, escaping of outside text, counters. Imports nothing of ours.
+
+mod counters;
+mod escape;
+mod log;
+
+pub use counters::{Counters, Outcome, Snapshot};
+pub use escape::Escaped;
+pub use log::{LogConfig, LogFormat, LogLevel, start_log};
