@@ -1,3 +1,4 @@
 //! Condenser: a DICOM network node that compresses what it receives, and the encoder core inside it.
 
+pub mod dicom;
 pub mod observe;

@@ -1,0 +1,273 @@
+//! Where the elements of a data set lie, and the values of those that are asked for.
+//!
+//! A [`DataSet`] holds no bytes of its own: it describes a [`Source`], and is made by `walk`.
+
+use std::borrow::Cow;
+use std::io;
+use std::ops::Range;
+
+use super::element::HeaderError;
+use super::source::Source;
+use super::tag::Tag;
+use super::transfer_syntax::VrEncoding;
+use super::uid::{Uid, UidError};
+use super::vr::Vr;
+
+/// No value that is read as text or as a number is longer: what is longer is not read.
+const MAX_TEXT_LENGTH: u64 = 64 * 1024;
+
+/// One element of the outermost level: where it lies in its source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Element {
+    /// The tag.
+    pub tag: Tag,
+    /// The value representation as it was encoded; none in implicit VR.
+    pub vr: Option<Vr>,
+    /// Where the header begins.
+    pub start: u64,
+    /// Where the value lies. Of an element of undefined length: the items or fragments, without the delimiter.
+    pub value: Range<u64>,
+    /// Where the element ends: behind its delimiter when its length is undefined, else where the value ends.
+    pub end: u64,
+    /// Whether the element is delimited instead of having a length.
+    pub undefined_length: bool,
+}
+
+impl Element {
+    /// How many bytes the value has.
+    pub fn value_length(&self) -> u64 {
+        self.value.end - self.value.start
+    }
+}
+
+/// A data set that was walked to its last byte, and whose every sequence, item and fragment was closed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DataSet {
+    /// How its headers and numbers are encoded: explicit little endian for one that was inflated.
+    pub vr_encoding: VrEncoding,
+    /// The elements of the outermost level, in the order in which they were sent; duplicates are kept.
+    pub elements: Vec<Element>,
+    /// How many bytes it has.
+    pub len: u64,
+    /// How many fragments its top-level Pixel Data has (the Basic Offset Table is not one); 0 when native or absent.
+    pub fragments: u64,
+}
+
+/// Why bytes are no data set, and where that was seen.
+#[derive(Debug, thiserror::Error)]
+#[error("{kind} at offset {offset}")]
+pub struct DataSetError {
+    /// How many bytes into the data set the header lies that could not be accepted.
+    pub offset: u64,
+    /// What is wrong.
+    #[source]
+    pub kind: DataSetErrorKind,
+}
+
+/// What is wrong with a data set.
+#[derive(Debug, thiserror::Error)]
+pub enum DataSetErrorKind {
+    /// A header is cut off, or is none.
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    /// A declared length is more than the data set, or the sequence or item around it, still has.
+    #[error("{tag} declares {length} bytes and {available} are left")]
+    Overrun {
+        /// The element or item.
+        tag: Tag,
+        /// The length that it declares.
+        length: u32,
+        /// How many bytes are left.
+        available: u64,
+    },
+    /// A sequence, item or Pixel Data of undefined length has no delimiter.
+    #[error("{tag} is never delimited")]
+    NotDelimited {
+        /// What was opened and not closed.
+        tag: Tag,
+    },
+    /// An item or a delimiter stands where an element is expected.
+    #[error("{tag} stands where no item or delimiter belongs")]
+    StrayDelimiter {
+        /// What was found.
+        tag: Tag,
+    },
+    /// An element stands where an item or the end of a sequence is expected.
+    #[error("{tag} stands where an item belongs")]
+    NotAnItem {
+        /// What was found.
+        tag: Tag,
+    },
+    /// A delimiter has a length.
+    #[error("the delimiter {tag} has the length {length}")]
+    DelimiterLength {
+        /// The delimiter.
+        tag: Tag,
+        /// Its length, which has to be 0.
+        length: u32,
+    },
+    /// An undefined length where the standard has none.
+    #[error("{tag} may not be of undefined length")]
+    UndefinedLength {
+        /// The element or fragment.
+        tag: Tag,
+    },
+    /// More sequences within each other than [`Limits::depth`](super::element::Limits::depth).
+    #[error("sequences are nested deeper than {limit} levels")]
+    TooDeep {
+        /// The limit.
+        limit: u16,
+    },
+    /// More elements than [`Limits::top_level_elements`](super::element::Limits::top_level_elements).
+    #[error("there are more than {limit} elements")]
+    TooManyElements {
+        /// The limit.
+        limit: usize,
+    },
+    /// A command element (group 0000) or file meta information (group 0002), which no data set has.
+    #[error("{tag} does not belong in a data set")]
+    ForeignGroup {
+        /// The element.
+        tag: Tag,
+    },
+    /// The bytes cannot be read.
+    #[error("the data set cannot be read: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Why a value is not what was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ValueError {
+    /// The value does not have the length of what it should be.
+    #[error("{tag} has a value of {length} bytes")]
+    Length {
+        /// The element.
+        tag: Tag,
+        /// The length of its value.
+        length: u64,
+    },
+    /// The element has another value representation.
+    #[error("{tag} has the value representation {vr}")]
+    Vr {
+        /// The element.
+        tag: Tag,
+        /// What it was encoded with.
+        vr: Vr,
+    },
+    /// The text is no integer (PS3.5 section 6.2, IS).
+    #[error("{tag} is not an integer")]
+    NotInteger {
+        /// The element.
+        tag: Tag,
+    },
+    /// The text is no UID.
+    #[error("{tag}: {error}")]
+    Uid {
+        /// The element.
+        tag: Tag,
+        /// What is wrong with it.
+        error: UidError,
+    },
+    /// The bytes cannot be read.
+    #[error("the data set cannot be read: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl DataSet {
+    /// The element with this tag: the first, should there be several.
+    pub fn element(&self, tag: Tag) -> Option<&Element> {
+        self.occurrences(tag).next()
+    }
+
+    /// Every element with this tag, in the order in which they were sent. A data set has each once (PS3.5 section 7.1).
+    pub fn occurrences(&self, tag: Tag) -> impl Iterator<Item = &Element> {
+        self.elements.iter().filter(move |element| element.tag == tag)
+    }
+
+    /// Pixel Data (7FE0,0010).
+    pub fn pixel_data(&self) -> Option<&Element> {
+        self.element(Tag::PIXEL_DATA)
+    }
+
+    /// The value of the element with this tag, whatever it is and however long.
+    ///
+    /// # Errors
+    /// The source cannot be read.
+    pub fn value<'s>(&self, source: &'s dyn Source, tag: Tag) -> io::Result<Option<Cow<'s, [u8]>>> {
+        self.element(tag).map(|element| source.bytes(element.value.clone())).transpose()
+    }
+
+    /// A text without the spaces and NULs around it. What is not UTF-8 becomes U+FFFD: for people and logs, not for
+    /// writing it again.
+    ///
+    /// # Errors
+    /// The value is a sequence or longer than 64 KiB, or the source cannot be read.
+    pub fn text(&self, source: &dyn Source, tag: Tag) -> Result<Option<String>, ValueError> {
+        let Some(value) = self.bounded(source, tag)? else { return Ok(None) };
+        Ok(Some(String::from_utf8_lossy(&value).trim_matches([' ', '\0']).to_owned()))
+    }
+
+    /// A UID.
+    ///
+    /// # Errors
+    /// The value is no UID (an empty value is none), or the source cannot be read.
+    pub fn uid(&self, source: &dyn Source, tag: Tag) -> Result<Option<Uid>, ValueError> {
+        let Some(value) = self.bounded(source, tag)? else { return Ok(None) };
+        Uid::from_value(&value).map(Some).map_err(|error| ValueError::Uid { tag, error })
+    }
+
+    /// An unsigned short (US) with one value.
+    ///
+    /// # Errors
+    /// Another value representation, another length (a missing value is one), or the source cannot be read.
+    pub fn u16(&self, source: &dyn Source, tag: Tag) -> Result<Option<u16>, ValueError> {
+        let from = if self.vr_encoding.is_big_endian() { u16::from_be_bytes } else { u16::from_le_bytes };
+        Ok(self.binary(source, tag, Vr::US)?.map(from))
+    }
+
+    /// An unsigned long (UL) with one value.
+    ///
+    /// # Errors
+    /// As [`DataSet::u16`].
+    pub fn u32(&self, source: &dyn Source, tag: Tag) -> Result<Option<u32>, ValueError> {
+        let from = if self.vr_encoding.is_big_endian() { u32::from_be_bytes } else { u32::from_le_bytes };
+        Ok(self.binary(source, tag, Vr::UL)?.map(from))
+    }
+
+    /// An integer string (IS) with one value.
+    ///
+    /// # Errors
+    /// Another value representation, no integer or several (an empty value is none), or the source cannot be read.
+    pub fn integer(&self, source: &dyn Source, tag: Tag) -> Result<Option<i64>, ValueError> {
+        self.expect_vr(tag, Vr::IS)?;
+        let Some(text) = self.text(source, tag)? else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| ValueError::NotInteger { tag })
+    }
+
+    fn bounded<'s>(&self, source: &'s dyn Source, tag: Tag) -> Result<Option<Cow<'s, [u8]>>, ValueError> {
+        let Some(element) = self.element(tag) else { return Ok(None) };
+        if element.undefined_length || element.value_length() > MAX_TEXT_LENGTH {
+            return Err(ValueError::Length { tag, length: element.value_length() });
+        }
+        Ok(Some(source.bytes(element.value.clone())?))
+    }
+
+    fn binary<const N: usize>(
+        &self,
+        source: &dyn Source,
+        tag: Tag,
+        vr: Vr,
+    ) -> Result<Option<[u8; N]>, ValueError> {
+        self.expect_vr(tag, vr)?;
+        let Some(value) = self.bounded(source, tag)? else { return Ok(None) };
+        let wrong_length = ValueError::Length { tag, length: value.len() as u64 };
+        value.as_ref().try_into().map(Some).map_err(|_| wrong_length)
+    }
+
+    fn expect_vr(&self, tag: Tag, vr: Vr) -> Result<(), ValueError> {
+        match self.element(tag).and_then(|element| element.vr) {
+            Some(other) if other != vr => Err(ValueError::Vr { tag, vr: other }),
+            _ => Ok(()),
+        }
+    }
+}

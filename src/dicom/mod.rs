@@ -1,0 +1,21 @@
+//! The nouns of DICOM: identifiers, transfer syntaxes, data elements and data sets (PS3.3, PS3.5, PS3.6, PS3.10).
+//!
+//! Nothing here does I/O of its own, starts a thread or knows a configuration: bytes come in through [`Source`],
+//! and what goes out goes to a writer that the caller brings. Nothing is copied that need not be: a data set is
+//! described by *where* its elements lie, so that whoever writes it again can copy the bytes as they were received.
+
+mod dataset;
+mod element;
+mod source;
+mod tag;
+mod transfer_syntax;
+mod uid;
+mod vr;
+
+pub use dataset::{DataSet, DataSetError, DataSetErrorKind, Element, ValueError};
+pub use element::{Header, HeaderError, Limits, MAX_HEADER_LENGTH, UNDEFINED_LENGTH, read_header};
+pub use source::{Section, Source};
+pub use tag::Tag;
+pub use transfer_syntax::{Fidelity, PixelCoding, TRANSFER_SYNTAXES, TransferSyntax, VrEncoding, uids};
+pub use uid::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Uid, UidError};
+pub use vr::Vr;
