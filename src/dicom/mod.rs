@@ -6,6 +6,8 @@
 
 mod dataset;
 mod element;
+mod image_pixel;
+mod part10;
 mod source;
 mod tag;
 mod transfer_syntax;
@@ -14,6 +16,8 @@ mod vr;
 
 pub use dataset::{DataSet, DataSetError, DataSetErrorKind, Element, ValueError};
 pub use element::{Header, HeaderError, Limits, MAX_HEADER_LENGTH, UNDEFINED_LENGTH, read_header};
+pub use image_pixel::{Attribute, ImagePixel, ImagePixelError, Photometric};
+pub use part10::{FileMeta, Part10Error, PrivateInformation, sniff};
 pub use source::{Section, Source};
 pub use tag::Tag;
 pub use transfer_syntax::{Fidelity, PixelCoding, TRANSFER_SYNTAXES, TransferSyntax, VrEncoding, uids};
