@@ -1,4 +1,5 @@
 //! Condenser: a DICOM network node that compresses what it receives, and the encoder core inside it.
 
 pub mod dicom;
+pub mod net;
 pub mod observe;
