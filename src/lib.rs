@@ -3,3 +3,4 @@
 pub mod dicom;
 pub mod net;
 pub mod observe;
+pub mod store;

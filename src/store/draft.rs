@@ -1,0 +1,240 @@
+//! A file that is being written and has no final name yet; gone when it is dropped.
+
+use super::directory::{Directory, random_name};
+use super::error::StoreError;
+use rustix::fs::Advice;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::num::NonZeroU64;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A temporary file in the file system of its final place. Small writes are gathered, large ones go straight to the
+/// file; a seek is free. Nothing of it is read back.
+#[derive(Debug)]
+pub struct Draft {
+    file: File,
+    directory: Arc<Directory>,
+    name: OsString,
+    /// Where `gathered` begins in the file.
+    start: u64,
+    /// Bytes written but not yet handed to the file.
+    gathered: Vec<u8>,
+    /// The greatest position ever written, less what is only gathered.
+    length: u64,
+    /// Up to here the kernel was asked to begin writing.
+    handed_on: u64,
+    /// A write failed: what the file holds is unknown until it is reset.
+    failed: bool,
+    /// It has another name by now.
+    renamed: bool,
+}
+
+/// Writes up to this are gathered.
+const GATHER: usize = 64 * 1024;
+/// The kernel is asked to begin writing each time this much has come, so that the sync at the end is short.
+const HAND_ON: u64 = 16 * 1024 * 1024;
+
+impl Draft {
+    /// Creates one in a directory of the file system on which it shall end.
+    pub(crate) fn create(directory: Arc<Directory>) -> Result<Self, StoreError> {
+        let name =
+            random_name().map_err(|error| StoreError::new("name a draft in", directory.path(), error))?;
+        let file = directory.create_file(&name)?;
+        Ok(Self {
+            file,
+            directory,
+            name,
+            start: 0,
+            gathered: Vec::new(),
+            length: 0,
+            handed_on: 0,
+            failed: false,
+            renamed: false,
+        })
+    }
+
+    /// Begins anew with an empty file: what a failed compression left behind is gone.
+    pub fn reset(&mut self) -> io::Result<()> {
+        self.gathered.clear();
+        (self.start, self.length, self.handed_on) = (0, 0, 0);
+        self.failed = true;
+        self.file.set_len(0)?;
+        self.failed = false;
+        Ok(())
+    }
+
+    /// The length in bytes so far.
+    pub fn len(&self) -> u64 {
+        self.length.max(self.position())
+    }
+
+    /// Whether nothing was written yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The file with everything in it, and what it is called for now.
+    pub(super) fn finished(&mut self) -> Result<(&File, &Directory, &OsStr), StoreError> {
+        self.flush().map_err(|error| StoreError::new("write", &self.path(), error))?;
+        Ok((&self.file, &self.directory, &self.name))
+    }
+
+    /// To be called once the file has its final name.
+    pub(super) fn set_renamed(&mut self) {
+        self.renamed = true;
+    }
+
+    /// The path for now, for messages.
+    pub(super) fn path(&self) -> PathBuf {
+        self.directory.path().join(&self.name)
+    }
+
+    fn position(&self) -> u64 {
+        self.start + self.gathered.len() as u64
+    }
+
+    fn write_at_start(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.failed {
+            return Err(io::Error::other("an earlier write to this draft failed"));
+        }
+        if let Err(error) = self.file.write_all_at(bytes, self.start) {
+            self.failed = true;
+            return Err(error);
+        }
+        self.start += bytes.len() as u64;
+        self.length = self.length.max(self.start);
+        if let Some(fresh) = NonZeroU64::new(self.length.saturating_sub(self.handed_on))
+            && fresh.get() >= HAND_ON
+        {
+            // Linux begins to write the dirty pages of the range. Advice only: a refusal changes nothing.
+            let _ = rustix::fs::fadvise(&self.file, self.handed_on, Some(fresh), Advice::DontNeed);
+            self.handed_on = self.length;
+        }
+        Ok(())
+    }
+}
+
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.gathered.len() + bytes.len() > GATHER {
+            self.flush()?;
+        }
+        if bytes.len() >= GATHER {
+            self.write_at_start(bytes)?;
+        } else {
+            self.gathered.extend_from_slice(bytes);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.failed {
+            return Err(io::Error::other("an earlier write to this draft failed"));
+        }
+        if self.gathered.is_empty() {
+            return Ok(());
+        }
+        let mut gathered = std::mem::take(&mut self.gathered);
+        let outcome = self.write_at_start(&gathered);
+        gathered.clear();
+        self.gathered = gathered;
+        outcome
+    }
+}
+
+impl Seek for Draft {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let target = match to {
+            SeekFrom::Start(offset) => Some(offset),
+            SeekFrom::End(offset) => self.len().checked_add_signed(offset),
+            SeekFrom::Current(offset) => self.position().checked_add_signed(offset),
+        };
+        let target = target
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a seek before the beginning"))?;
+        if target != self.position() {
+            self.flush()?;
+            self.start = target;
+        }
+        Ok(target)
+    }
+
+    fn stream_position(&mut self) -> io::Result<u64> {
+        Ok(self.position())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.renamed {
+            // Whoever opens the store next removes what could not be removed here.
+            let _ = self.directory.remove_file(&self.name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft() -> (tempfile::TempDir, Draft) {
+        let folder = tempfile::tempdir().unwrap();
+        let draft = Draft::create(Arc::new(Directory::open(folder.path()).unwrap())).unwrap();
+        (folder, draft)
+    }
+
+    fn content(draft: &mut Draft) -> Vec<u8> {
+        draft.finished().unwrap();
+        std::fs::read(draft.path()).unwrap()
+    }
+
+    #[test]
+    fn it_behaves_like_a_cursor_in_memory() {
+        let (_folder, mut draft) = draft();
+        let mut memory = io::Cursor::new(Vec::new());
+        let large = vec![7_u8; GATHER + 1];
+        let nearly = vec![8_u8; GATHER - 1];
+        fn steps(out: &mut (impl Write + Seek), large: &[u8], nearly: &[u8]) -> Vec<u64> {
+            let mut positions = Vec::new();
+            out.write_all(b"head").unwrap();
+            positions.push(out.stream_position().unwrap());
+            out.write_all(large).unwrap();
+            out.write_all(nearly).unwrap();
+            out.write_all(b"tail").unwrap();
+            positions.push(out.seek(SeekFrom::Start(2)).unwrap());
+            out.write_all(b"patched").unwrap();
+            positions.push(out.seek(SeekFrom::End(-3)).unwrap());
+            out.write_all(b"x").unwrap();
+            positions.push(out.seek(SeekFrom::Current(-1)).unwrap());
+            positions.push(out.seek(SeekFrom::End(0)).unwrap());
+            out.write_all(b"!").unwrap();
+            assert!(out.seek(SeekFrom::Current(-1_000_000_000)).is_err());
+            positions
+        }
+        assert_eq!(steps(&mut draft, &large, &nearly), steps(&mut memory, &large, &nearly));
+        assert_eq!(draft.len(), memory.get_ref().len() as u64);
+        assert_eq!(content(&mut draft), memory.into_inner());
+    }
+
+    #[test]
+    fn reset_leaves_nothing_of_what_was_written() {
+        let (_folder, mut draft) = draft();
+        draft.write_all(&vec![1; 200_000]).unwrap();
+        draft.write_all(b"gathered").unwrap();
+        draft.reset().unwrap();
+        assert!(draft.is_empty());
+        draft.write_all(b"as received").unwrap();
+        assert_eq!(content(&mut draft), b"as received");
+    }
+
+    #[test]
+    fn it_is_gone_when_dropped() {
+        let (folder, mut draft) = draft();
+        draft.write_all(b"x").unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        drop(draft);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,31 @@
+//! Where instances rest: drafts, the storage tree, the quarantine, and what it takes that «stored» survives a crash.
+//!
+//! [`Tree`] is the store. A [`Draft`] is written by whoever has an instance, and [`Tree::commit`] makes it durable
+//! under a path that [`Layout`] derives from its [`Identity`]. The [`Receipt`] inside each file says what was received,
+//! so that the tree needs no index beside it.
+
+mod config;
+mod digest;
+mod directory;
+mod draft;
+mod durable;
+mod error;
+mod identity;
+mod layout;
+mod opening;
+mod quarantine;
+mod receipt;
+mod tree;
+
+pub use config::Config;
+pub use digest::{Digest, NotADigest};
+pub use directory::Directory;
+pub use draft::Draft;
+pub use durable::{Durability, Durable, Renamed};
+pub use error::StoreError;
+pub use identity::Identity;
+pub use layout::{Layout, LayoutError, Place};
+pub use opening::Opening;
+pub use quarantine::QuarantineNote;
+pub use receipt::{RECEIPT_CREATOR_UID, Receipt, ReceiptError, ReceiptOutcome};
+pub use tree::{Stored, Tree};

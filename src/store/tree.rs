@@ -1,0 +1,177 @@
+//! The storage tree: where drafts become instances, and where the same and the conflicting instance are told apart.
+
+use super::config::Config;
+use super::digest::Digest;
+use super::directory::Directory;
+use super::draft::Draft;
+use super::durable::{Durable, Renamed};
+use super::error::StoreError;
+use super::identity::Identity;
+use super::layout::{Layout, Place};
+use super::opening::{self, Opening, Parts};
+use super::receipt::Receipt;
+use crate::dicom::FileMeta;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// An opened store. Any number of threads may use it at once; one process alone, which its lock ensures.
+#[derive(Debug)]
+pub struct Tree {
+    root: Directory,
+    drafts: Arc<Directory>,
+    layout: Layout,
+    durable: Durable,
+    opening: Opening,
+    /// Released when the tree is dropped.
+    _lock: File,
+}
+
+/// What became of a committed draft. In every case the instance is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// The file is new.
+    New(PathBuf),
+    /// The same content was there already under this UID; the draft is gone, the tree is unchanged.
+    Same(PathBuf),
+    /// Another content was there under this UID. Both are kept.
+    Beside {
+        /// The new file.
+        path: PathBuf,
+        /// The one that was there.
+        existing: PathBuf,
+    },
+}
+
+impl Stored {
+    /// The file that holds the instance.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::New(path) | Self::Same(path) | Self::Beside { path, .. } => path,
+        }
+    }
+}
+
+/// A file meta group is read up to this length to find the receipt; ours are far shorter.
+const LONGEST_META: u64 = 64 * 1024;
+
+impl Tree {
+    /// Opens the store and makes it when it is missing. Checks what the promise of durability rests on: the lock, one
+    /// file system, and a write, sync, rename and read back that succeed. Removes the drafts of an earlier process.
+    ///
+    /// # Errors
+    /// Each one says what to do; nothing works around them, for a store in doubt must not take in instances.
+    pub fn open(config: &Config) -> Result<Self, StoreError> {
+        let Parts { root, drafts, durable, lock, opening } = opening::open(config)?;
+        Ok(Self { root, drafts, layout: config.layout.clone(), durable, opening, _lock: lock })
+    }
+
+    /// What was found when it was opened.
+    pub fn opening(&self) -> &Opening {
+        &self.opening
+    }
+
+    /// A file to write an instance into; nothing of it is seen in the tree before [`Tree::commit`].
+    pub fn draft(&self) -> Result<Draft, StoreError> {
+        self.durable.check()?;
+        Draft::create(Arc::clone(&self.drafts))
+    }
+
+    /// A file without a name for a data set that is too large for memory.
+    pub fn spool(&self) -> io::Result<File> {
+        self.drafts.anonymous_file()
+    }
+
+    /// The file that holds this very content under this UID, if there is one. It is durable on return.
+    ///
+    /// # Errors
+    /// Also when something that is not a regular file lies in its place.
+    pub fn find(&self, identity: &Identity, digest: &Digest) -> Result<Option<PathBuf>, StoreError> {
+        let place = self.layout.place(identity);
+        let mut directory = self.root.try_clone()?;
+        for name in &place.directories {
+            match directory.child(name.as_ref())? {
+                Some(child) => directory = child,
+                None => return Ok(None),
+            }
+        }
+        for name in names(&place, digest) {
+            if self.holds(&directory, &name, digest)? {
+                return Ok(Some(directory.path().join(name)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Gives a finished draft its place. On return the instance is durable: file synced, renamed without replacing
+    /// anything, directory synced. The same content committed again, by another thread even, leaves one file; another
+    /// content under the same UID is kept beside the first.
+    ///
+    /// # Errors
+    /// Nothing is promised then. The draft is gone, except when the last sync of the directory failed: the file may
+    /// have its name already.
+    pub fn commit(
+        &self,
+        mut draft: Draft,
+        identity: &Identity,
+        digest: &Digest,
+    ) -> Result<Stored, StoreError> {
+        let place = self.layout.place(identity);
+        let directory = self.durable.directories(&self.root, &place.directories)?;
+        let draft_path = draft.path();
+        let (file, drafts, draft_name) = draft.finished()?;
+        self.durable.sync_file(file, &draft_path)?;
+        let existing = directory.path().join(&place.name);
+        for (rank, name) in names(&place, digest).iter().enumerate() {
+            match self.durable.rename_new((drafts, draft_name), (&directory, name.as_ref()))? {
+                Renamed::Done => {
+                    draft.set_renamed();
+                    self.durable.sync_directory(&directory)?;
+                    let path = directory.path().join(name);
+                    return Ok(if rank == 0 { Stored::New(path) } else { Stored::Beside { path, existing } });
+                }
+                Renamed::Occupied if self.holds(&directory, name, digest)? => {
+                    return Ok(Stored::Same(directory.path().join(name)));
+                }
+                Renamed::Occupied => {}
+            }
+        }
+        Err(StoreError::Occupied { path: existing, what: "damaged, and so is what lies beside it" })
+    }
+
+    /// Whether the file of this name holds this content. If so, it and its name are durable on return: the thread or
+    /// the process that wrote it may not have come that far.
+    fn holds(&self, directory: &Directory, name: &str, digest: &Digest) -> Result<bool, StoreError> {
+        let Some(file) = directory.open_file(name.as_ref())? else { return Ok(false) };
+        let path = directory.path().join(name);
+        let receipt = read_receipt(&file).map_err(|error| StoreError::new("read", &path, error))?;
+        if receipt.is_none_or(|receipt| receipt.digest != *digest) {
+            return Ok(false);
+        }
+        self.durable.sync_file(&file, &path)?;
+        self.durable.sync_directory(directory)?;
+        Ok(true)
+    }
+
+    pub(super) fn root(&self) -> &Directory {
+        &self.root
+    }
+
+    pub(super) fn durable(&self) -> &Durable {
+        &self.durable
+    }
+}
+
+/// The names that an instance may have, in the order in which they are tried. The last is for the case that a file was
+/// damaged under the second.
+fn names(place: &Place, digest: &Digest) -> [String; 3] {
+    [place.name.clone(), place.name_beside(&digest.digits(12)), place.name_beside(&digest.digits(64))]
+}
+
+/// The receipt of a file, where it has one that can be read.
+fn read_receipt(file: &File) -> io::Result<Option<Receipt>> {
+    let mut start = Vec::new();
+    file.take(LONGEST_META).read_to_end(&mut start)?;
+    Ok(FileMeta::parse(&start).ok().and_then(|(meta, _)| Receipt::of(&meta)))
+}
