@@ -6,6 +6,8 @@
 
 mod dataset;
 mod element;
+mod encapsulation;
+mod fragments;
 mod image_pixel;
 mod part10;
 mod source;
@@ -16,6 +18,8 @@ mod vr;
 
 pub use dataset::{DataSet, DataSetError, DataSetErrorKind, Element, ValueError};
 pub use element::{Header, HeaderError, Limits, MAX_HEADER_LENGTH, UNDEFINED_LENGTH, read_header};
+pub use encapsulation::{Encapsulated, EncapsulatedWriter, EncapsulationError, OffsetTable, encapsulate};
+pub use fragments::{EncapsulatedFrames, Fragments, FragmentsError};
 pub use image_pixel::{Attribute, ImagePixel, ImagePixelError, Photometric};
 pub use part10::{FileMeta, Part10Error, PrivateInformation, sniff};
 pub use source::{Section, Source};
