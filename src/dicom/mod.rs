@@ -4,11 +4,13 @@
 //! and what goes out goes to a writer that the caller brings. Nothing is copied that need not be: a data set is
 //! described by *where* its elements lie, so that whoever writes it again can copy the bytes as they were received.
 
+mod byte_order;
 mod dataset;
 mod element;
 mod encapsulation;
 mod fragments;
 mod image_pixel;
+mod native_pixels;
 mod part10;
 mod source;
 mod tag;
@@ -21,7 +23,8 @@ pub use element::{Header, HeaderError, Limits, MAX_HEADER_LENGTH, UNDEFINED_LENG
 pub use encapsulation::{Encapsulated, EncapsulatedWriter, EncapsulationError, OffsetTable, encapsulate};
 pub use fragments::{EncapsulatedFrames, Fragments, FragmentsError};
 pub use image_pixel::{Attribute, ImagePixel, ImagePixelError, Photometric};
-pub use part10::{FileMeta, Part10Error, PrivateInformation, sniff};
+pub use native_pixels::{NativePixels, NativePixelsError};
+pub use part10::{FileMeta, Part10Error, PrivateInformation};
 pub use source::{Section, Source};
 pub use tag::Tag;
 pub use transfer_syntax::{Fidelity, PixelCoding, TRANSFER_SYNTAXES, TransferSyntax, VrEncoding, uids};

@@ -2,7 +2,6 @@
 
 use super::source::Source;
 use super::tag::Tag;
-use super::transfer_syntax::VrEncoding;
 use super::uid::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 use super::vr::Vr;
 use std::io::{self, Write};
@@ -79,7 +78,8 @@ impl FileMeta {
     /// SOP Class or Instance UID, implicit headers.
     ///
     /// # Errors
-    /// [`Part10Error::NoMeta`] and [`Part10Error::NoTransferSyntax`] when [`sniff`] may still help;
+    /// [`Part10Error::NoMeta`] and [`Part10Error::NoTransferSyntax`] when the data set may still be there, in an
+    /// encoding that only its own headers tell;
     /// [`Part10Error::Damaged`] and [`Part10Error::TooLong`] when the group itself cannot be read.
     pub fn parse(source: &dyn Source) -> Result<(FileMeta, u64), Part10Error> {
         let mut offset = start_of_group(source)?;
@@ -119,25 +119,6 @@ impl FileMeta {
         }
         Ok((meta, offset))
     }
-}
-
-/// Guesses how a data set is encoded by its first header: for files that do not say (offset 0 after
-/// [`Part10Error::NoMeta`]). `None` when those bytes are no header of any uncompressed encoding.
-pub fn sniff(source: &dyn Source, offset: u64) -> io::Result<Option<VrEncoding>> {
-    let Some(header) = array::<8>(source, offset)? else { return Ok(None) };
-    let [group_0, group_1, _, _, vr_0, vr_1, ..] = header;
-    // Data sets begin with a low group (0004 or 0008 nearly always), so that its zero byte tells the order.
-    let little = group_1 == 0 && group_0 != 0;
-    let big = group_0 == 0 && group_1 != 0;
-    let explicit = Vr([vr_0, vr_1]).is_standard();
-    let [.., a, b, c, d] = header;
-    let fits = u64::from(u32::from_le_bytes([a, b, c, d])) <= source.len().saturating_sub(offset + 8);
-    Ok(match (little, big, explicit) {
-        (true, _, true) => Some(VrEncoding::ExplicitLittle),
-        (_, true, true) => Some(VrEncoding::ExplicitBig),
-        (true, _, false) if fits => Some(VrEncoding::ImplicitLittle),
-        _ => None,
-    })
 }
 
 /// Why the head of a file could not be read.
@@ -365,21 +346,6 @@ mod tests {
         let offset = file.len() as u64;
         file.extend_from_slice(b"\x02\0\x02\x01OB\0\0\xFE\xFF\xFF\xFF1234");
         assert!(matches!(FileMeta::parse(&file), Err(Part10Error::Damaged { offset: at }) if at == offset));
-    }
-
-    #[test]
-    fn the_encoding_of_a_bare_data_set_shows_in_its_first_header() {
-        let cases: [(&[u8], Option<VrEncoding>); 6] = [
-            (b"\x08\0\x05\0CS\x04\0ISO ", Some(VrEncoding::ExplicitLittle)),
-            (b"\0\x08\0\x05CS\0\x04ISO ", Some(VrEncoding::ExplicitBig)),
-            (b"\x08\0\x05\0\x04\0\0\0ISO ", Some(VrEncoding::ImplicitLittle)),
-            (b"\x08\0\x05\0\x05\0\0\0ISO ", None),
-            (b"\x89PNG\r\n\x1a\n", None),
-            (b"\x08\0\x05\0CS", None),
-        ];
-        for (bytes, encoding) in cases {
-            assert_eq!(sniff(&bytes, 0).unwrap(), encoding, "{}", bytes.escape_ascii());
-        }
     }
 
     #[test]
