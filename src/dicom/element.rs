@@ -19,13 +19,13 @@ pub struct Limits {
     pub top_level_elements: usize,
     /// To how many bytes a deflated data set may grow.
     pub inflated_bytes: u64,
-    /// To how many times its own size a deflated data set may grow, once it has passed a mebibyte.
+    /// To how many times its own size a deflated data set may grow, once it has passed 32 MiB.
     pub inflate_ratio: u32,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { depth: 64, top_level_elements: 262_144, inflated_bytes: 2 << 30, inflate_ratio: 1000 }
+        Limits { depth: 64, top_level_elements: 262_144, inflated_bytes: 256 << 20, inflate_ratio: 100 }
     }
 }
 
@@ -98,6 +98,21 @@ pub fn read_header(bytes: &[u8], encoding: VrEncoding) -> Result<Header, HeaderE
     Ok(Header { tag, vr: Some(vr), length: long([l0, l1, l2, l3]), header_length: 12 })
 }
 
+/// The encoding that a data set seems to have which begins with `bytes`; none when there are fewer than six.
+///
+/// Data sets begin with a low group, and the VRs of the standard are no length that a first element has: for data
+/// sets without a transfer syntax, with one of a private definition, or with the wrong one.
+pub fn guess_encoding(bytes: &[u8]) -> Option<VrEncoding> {
+    let &[g0, g1, _, _, first, second] = bytes.first_chunk()?;
+    Some(if !Vr([first, second]).is_standard() {
+        VrEncoding::ImplicitLittle
+    } else if u16::from_be_bytes([g0, g1]) < u16::from_le_bytes([g0, g1]) {
+        VrEncoding::ExplicitBig
+    } else {
+        VrEncoding::ExplicitLittle
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::VrEncoding::*;
@@ -158,5 +173,13 @@ mod tests {
             read_header(implicit, DeflatedExplicitLittle),
             Err(HeaderError::NoHeaders(DeflatedExplicitLittle))
         );
+    }
+
+    #[test]
+    fn an_encoding_is_guessed_by_the_first_header() {
+        assert_eq!(guess_encoding(b"\x08\x00\x05\x00CS\x0A\x00"), Some(ExplicitLittle));
+        assert_eq!(guess_encoding(b"\x00\x08\x00\x05CS\x00\x0A"), Some(ExplicitBig));
+        assert_eq!(guess_encoding(b"\x08\x00\x05\x00\x0A\x00\x00\x00"), Some(ImplicitLittle));
+        assert_eq!(guess_encoding(b"\x08\x00\x05\x00C"), None);
     }
 }

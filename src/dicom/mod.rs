@@ -6,6 +6,7 @@
 
 mod byte_order;
 mod dataset;
+mod deflate;
 mod element;
 mod encapsulation;
 mod fragments;
@@ -13,20 +14,30 @@ mod image_pixel;
 mod native_pixels;
 mod part10;
 mod source;
+mod storage_class;
 mod tag;
+#[cfg(test)]
+pub(crate) mod testing;
 mod transfer_syntax;
 mod uid;
 mod vr;
+mod walk;
+mod window;
 
 pub use dataset::{DataSet, DataSetError, DataSetErrorKind, Element, ValueError};
-pub use element::{Header, HeaderError, Limits, MAX_HEADER_LENGTH, UNDEFINED_LENGTH, read_header};
+pub use deflate::{InflateError, inflate};
+pub use element::{
+    Header, HeaderError, Limits, MAX_HEADER_LENGTH, UNDEFINED_LENGTH, guess_encoding, read_header,
+};
 pub use encapsulation::{Encapsulated, EncapsulatedWriter, EncapsulationError, OffsetTable, encapsulate};
 pub use fragments::{EncapsulatedFrames, Fragments, FragmentsError};
 pub use image_pixel::{Attribute, ImagePixel, ImagePixelError, Photometric};
 pub use native_pixels::{NativePixels, NativePixelsError};
 pub use part10::{FileMeta, Part10Error, PrivateInformation};
 pub use source::{Section, Source};
+pub use storage_class::{STORAGE_CLASSES, StorageClass, VERIFICATION};
 pub use tag::Tag;
 pub use transfer_syntax::{Fidelity, PixelCoding, TRANSFER_SYNTAXES, TransferSyntax, VrEncoding, uids};
 pub use uid::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Uid, UidError};
 pub use vr::Vr;
+pub use walk::{walk, walk_as_found};
