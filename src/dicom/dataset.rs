@@ -271,3 +271,116 @@ impl DataSet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::VrEncoding::{ExplicitBig, ExplicitLittle, ImplicitLittle};
+    use super::*;
+    use crate::dicom::element::Limits;
+    use crate::dicom::testing::DataSetBuilder;
+    use crate::dicom::walk::walk;
+
+    const UL: Tag = Tag::new(0x0008, 0x0001);
+
+    fn data_set(
+        encoding: VrEncoding,
+        build: impl Fn(DataSetBuilder) -> DataSetBuilder,
+    ) -> (Vec<u8>, DataSet) {
+        let bytes = build(DataSetBuilder::new(encoding)).build();
+        let data_set = walk(&bytes, encoding, &Limits::default()).unwrap();
+        (bytes, data_set)
+    }
+
+    #[test]
+    fn numbers_are_read_in_the_byte_order_of_the_data_set() {
+        for encoding in [ImplicitLittle, ExplicitLittle, ExplicitBig] {
+            let number = if encoding.is_big_endian() { [1, 2, 3, 4] } else { [4, 3, 2, 1] };
+            let (bytes, data_set) =
+                data_set(encoding, |b| b.us(Tag::ROWS, 0x0102).element(UL, Vr::UL, &number));
+            assert_eq!(data_set.u16(&bytes, Tag::ROWS).unwrap(), Some(0x0102));
+            assert_eq!(data_set.u32(&bytes, UL).unwrap(), Some(0x0102_0304));
+            assert_eq!(data_set.u16(&bytes, Tag::COLUMNS).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn a_number_of_another_length_or_representation_is_an_error() {
+        for length in [0, 1, 3, 4] {
+            let (bytes, data_set) =
+                data_set(ExplicitLittle, |b| b.element(Tag::ROWS, Vr::US, &vec![1; length]));
+            let error = data_set.u16(&bytes, Tag::ROWS).unwrap_err();
+            assert!(matches!(error, ValueError::Length { tag: Tag::ROWS, length: l } if l == length as u64));
+        }
+        let (bytes, data_set) = data_set(ExplicitLittle, |b| b.element(Tag::ROWS, Vr::UL, &[1, 0, 0, 0]));
+        let error = data_set.u16(&bytes, Tag::ROWS).unwrap_err();
+        assert!(matches!(error, ValueError::Vr { tag: Tag::ROWS, vr: Vr::UL }));
+    }
+
+    #[test]
+    fn integer_strings_are_integers_or_errors() {
+        for (text, number) in [
+            ("1", Some(1)),
+            (" 12 ", Some(12)),
+            ("-1", Some(-1)),
+            ("+7", Some(7)),
+            ("2147483648", Some(1 << 31)),
+        ]
+        .into_iter()
+        .chain(["", "1e9", "1.0", "1\\2", "x", "0x10", "9223372036854775808"].map(|text| (text, None)))
+        {
+            let (bytes, data_set) = data_set(ExplicitLittle, |b| b.text(Tag::NUMBER_OF_FRAMES, Vr::IS, text));
+            let result = data_set.integer(&bytes, Tag::NUMBER_OF_FRAMES);
+            match number {
+                Some(number) => assert_eq!(result.unwrap(), Some(number), "{text}"),
+                None => assert!(matches!(result, Err(ValueError::NotInteger { .. })), "{text}"),
+            }
+        }
+        let (bytes, data_set) = data_set(ExplicitLittle, |b| b.us(Tag::NUMBER_OF_FRAMES, 1));
+        assert!(matches!(data_set.integer(&bytes, Tag::NUMBER_OF_FRAMES), Err(ValueError::Vr { .. })));
+        assert_eq!(data_set.integer(&bytes, Tag::ROWS).unwrap(), None);
+    }
+
+    #[test]
+    fn text_is_trimmed_and_never_fails_for_its_characters() {
+        let (bytes, data_set) = data_set(ImplicitLittle, |b| {
+            b.element(Tag::PATIENT_NAME, Vr::PN, b" M\xFCller ^A\\B \0").element(
+                Tag::PATIENT_ID,
+                Vr::LO,
+                b"  ",
+            )
+        });
+        assert_eq!(data_set.text(&bytes, Tag::PATIENT_NAME).unwrap().as_deref(), Some("M\u{FFFD}ller ^A\\B"));
+        assert_eq!(data_set.text(&bytes, Tag::PATIENT_ID).unwrap().as_deref(), Some(""));
+        assert_eq!(data_set.text(&bytes, Tag::STUDY_ID).unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_too_long_or_a_sequence_is_not_read_as_text() {
+        let (bytes, data_set) = data_set(ImplicitLittle, |b| {
+            b.element(Tag::SOP_INSTANCE_UID, Vr::UI, &vec![b'1'; 1 << 20])
+                .undefined(Tag::SOURCE_IMAGE_SEQUENCE, Vr::SQ)
+                .end_sequence()
+        });
+        for tag in [Tag::SOP_INSTANCE_UID, Tag::SOURCE_IMAGE_SEQUENCE] {
+            assert!(matches!(data_set.text(&bytes, tag), Err(ValueError::Length { .. })));
+            assert!(matches!(data_set.uid(&bytes, tag), Err(ValueError::Length { .. })));
+        }
+        assert_eq!(data_set.value(&bytes, Tag::SOP_INSTANCE_UID).unwrap().unwrap().len(), 1 << 20);
+    }
+
+    #[test]
+    fn a_uid_is_valid_or_an_error_and_the_first_of_several_counts() {
+        let (bytes, data_set) = data_set(ExplicitLittle, |b| {
+            b.text(Tag::SOP_INSTANCE_UID, Vr::UI, "1.2.3")
+                .text(Tag::SOP_INSTANCE_UID, Vr::UI, "4.5.6")
+                .text(Tag::STUDY_INSTANCE_UID, Vr::UI, "../../x")
+                .text(Tag::SERIES_INSTANCE_UID, Vr::UI, "")
+        });
+        assert_eq!(data_set.uid(&bytes, Tag::SOP_INSTANCE_UID).unwrap().unwrap(), "1.2.3");
+        assert_eq!(data_set.occurrences(Tag::SOP_INSTANCE_UID).count(), 2);
+        for tag in [Tag::STUDY_INSTANCE_UID, Tag::SERIES_INSTANCE_UID] {
+            assert!(matches!(data_set.uid(&bytes, tag), Err(ValueError::Uid { .. })));
+        }
+        assert!(data_set.uid(&bytes, Tag::SOP_CLASS_UID).unwrap().is_none());
+    }
+}
