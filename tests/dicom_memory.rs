@@ -86,6 +86,30 @@ fn a_million_items_and_fragments_allocate_nothing() {
     }
 }
 
+/// Three hundred bytes that say anything never cost more than their own elements.
+#[test]
+fn damaged_data_sets_allocate_little() {
+    let mut sound = Vec::new();
+    for element in 0..12u8 {
+        sound.extend([0x29, 0, element, 0x10, b'U', b'N', 0, 0, 12, 0, 0, 0]);
+        sound.extend([element; 12]);
+    }
+    let mut state = 1u32;
+    let mut random = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as usize
+    };
+    for _ in 0..50_000 {
+        let mut bytes = sound.clone();
+        for _ in 0..1 + random() % 4 {
+            let at = random() % bytes.len();
+            bytes[at] = [0, 0xFF, b'S', b'Q', b'O', b'B', 0xFE, 0xE0, random() as u8][random() % 9];
+        }
+        let peak = peak_of(|| drop(walk(&bytes, VrEncoding::ExplicitLittle, &Limits::default())));
+        assert!(peak < 16 * 1024, "{peak} bytes for {}", bytes.escape_ascii());
+    }
+}
+
 #[test]
 fn a_bomb_is_not_inflated_beyond_the_limit() {
     let bomb = {

@@ -121,6 +121,7 @@ fn within(limits: &Limits, deflated: u64, inflated: u64) -> Result<(), InflateEr
 mod tests {
     use super::*;
     use flate2::{Compression, write::DeflateEncoder};
+    use proptest::prelude::*;
     use std::io::Write;
 
     fn deflate(bytes: &[u8]) -> Vec<u8> {
@@ -220,5 +221,16 @@ mod tests {
         assert!(matches!(inflate(&bomb, &sparse), Err(InflateError::TooDense { limit: 100 })));
         let enough = Limits { inflate_ratio: 2000, inflated_bytes: 64 << 20, ..Limits::default() };
         assert_eq!(inflate(&bomb, &enough).unwrap().len(), 64 << 20);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_are_too_strange(bytes in proptest::collection::vec(any::<u8>(), 0..300), flip in any::<u8>()) {
+            let _ = inflate(&bytes, &Limits::default());
+            let mut deflated = deflate(&bytes);
+            let at = usize::from(flip) % deflated.len();
+            deflated[at] ^= flip;
+            let _ = inflate(&deflated, &Limits::default());
+        }
     }
 }

@@ -164,6 +164,7 @@ fn random() -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::collections::HashSet;
 
     #[test]
@@ -238,5 +239,18 @@ mod tests {
     fn our_own_identity_is_valid() {
         assert!(Uid::parse(IMPLEMENTATION_CLASS_UID).is_ok());
         assert!(IMPLEMENTATION_VERSION_NAME.starts_with("CONDENSER_"));
+    }
+
+    proptest! {
+        /// What is accepted can name a file, whatever was sent.
+        #[test]
+        fn a_uid_is_one_plain_path_component(value in "[0-9./\\\\ \\x00]{0,70}") {
+            if let Ok(uid) = Uid::from_value(value.as_bytes()) {
+                let path = std::path::Path::new(uid.as_str());
+                assert_eq!(path.file_name(), Some(path.as_os_str()));
+                assert_eq!(path.components().count(), 1);
+                assert_eq!(Uid::parse(uid.as_str()), Ok(uid));
+            }
+        }
     }
 }

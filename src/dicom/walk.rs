@@ -292,7 +292,6 @@ mod tests {
     use std::borrow::Cow;
     use std::io;
     use std::ops::Range;
-    use std::sync::atomic::{AtomicU64, Ordering};
 
     const ENCODINGS: [VrEncoding; 3] = [ImplicitLittle, ExplicitLittle, ExplicitBig];
     const SEQUENCE: Tag = Tag::SOURCE_IMAGE_SEQUENCE;
@@ -648,48 +647,6 @@ mod tests {
     fn errors_say_where_they_were_seen() {
         let error = fails(ExplicitLittle, new(ExplicitLittle).us(Tag::ROWS, 1).header(PRIVATE, Vr::OB, 100));
         assert_eq!(error.to_string(), "(0029,1010) declares 100 bytes and 0 are left at offset 10");
-    }
-
-    /// A source that is not in memory: it counts how often, and how much of it, is read.
-    struct Spool {
-        bytes: Vec<u8>,
-        reads: AtomicU64,
-        read: AtomicU64,
-    }
-
-    impl Source for Spool {
-        fn len(&self) -> u64 {
-            self.bytes.len() as u64
-        }
-
-        fn bytes(&self, range: Range<u64>) -> io::Result<Cow<'_, [u8]>> {
-            self.reads.fetch_add(1, Ordering::Relaxed);
-            self.read.fetch_add(range.end - range.start, Ordering::Relaxed);
-            Ok(Cow::Owned(self.bytes.bytes(range)?.into_owned()))
-        }
-    }
-
-    impl Spool {
-        fn walked(builder: DataSetBuilder) -> (u64, u64) {
-            let spool = Spool { bytes: builder.build(), reads: 0.into(), read: 0.into() };
-            walk(&spool, ExplicitLittle, &Limits::default()).unwrap();
-            (spool.reads.into_inner(), spool.read.into_inner())
-        }
-    }
-
-    #[test]
-    fn a_spooled_data_set_needs_few_reads() {
-        let many = (0..100_000).fold(new(ExplicitLittle), |b, _| b.element(PRIVATE, Vr::LO, b"x"));
-        let (reads, read) = Spool::walked(many);
-        assert!(reads < 30, "{reads} reads for 900,000 bytes of elements");
-        assert!(read < 1_000_000, "{read} bytes were read");
-
-        let frame = vec![0; 100_000];
-        let opened = new(ExplicitLittle).undefined(Tag::PIXEL_DATA, Vr::OB).item(b"");
-        let large = (0..100).fold(opened, |b, _| b.item(&frame)).end_sequence();
-        let (reads, read) = Spool::walked(large);
-        assert!(reads <= 102, "{reads} reads for 100 fragments");
-        assert!(read < 60_000, "{read} bytes were read of 10 million");
     }
 
     #[test]
