@@ -4,6 +4,7 @@
 //! the end, so that a large multi-frame image never lies in memory.
 
 use super::element::UNDEFINED_LENGTH;
+use super::header_writer::{put_header, put_item};
 use super::tag::Tag;
 use super::vr::Vr;
 use std::io::{self, Cursor, Seek, SeekFrom, Write};
@@ -73,11 +74,11 @@ impl<'w, W: Write + Seek + ?Sized> EncapsulatedWriter<'w, W> {
         let start = out.stream_position()?;
         if table == OffsetTable::Extended {
             for tag in [Tag::EXTENDED_OFFSET_TABLE, Tag::EXTENDED_OFFSET_TABLE_LENGTHS] {
-                out.write_all(&long_header(tag, Vr::OV, table_length))?;
+                out.write_all(&element_header(tag, Vr::OV, table_length)?)?;
                 zeros(out, table_length)?;
             }
         }
-        out.write_all(&long_header(Tag::PIXEL_DATA, Vr::OB, UNDEFINED_LENGTH))?;
+        out.write_all(&element_header(Tag::PIXEL_DATA, Vr::OB, UNDEFINED_LENGTH)?)?;
         if table == OffsetTable::Basic {
             out.write_all(&item_header(Tag::ITEM, table_length))?;
             zeros(out, table_length)?;
@@ -209,19 +210,16 @@ const ITEM_HEADER: u64 = 8;
 /// Tables are written in pieces of about this size.
 const PIECE: usize = 64 * 1024;
 
-fn long_header(tag: Tag, vr: Vr, length: u32) -> [u8; 12] {
-    let [g0, g1] = tag.group.to_le_bytes();
-    let [e0, e1] = tag.element.to_le_bytes();
-    let [v0, v1] = vr.0;
-    let [a, b, c, d] = length.to_le_bytes();
-    [g0, g1, e0, e1, v0, v1, 0, 0, a, b, c, d]
+fn element_header(tag: Tag, vr: Vr, length: u32) -> io::Result<Vec<u8>> {
+    let mut header = Vec::new();
+    put_header(&mut header, tag, vr, length)?;
+    Ok(header)
 }
 
-fn item_header(tag: Tag, length: u32) -> [u8; 8] {
-    let [g0, g1] = tag.group.to_le_bytes();
-    let [e0, e1] = tag.element.to_le_bytes();
-    let [a, b, c, d] = length.to_le_bytes();
-    [g0, g1, e0, e1, a, b, c, d]
+fn item_header(tag: Tag, length: u32) -> Vec<u8> {
+    let mut header = Vec::new();
+    put_item(&mut header, tag, length);
+    header
 }
 
 fn zeros<W: Write + ?Sized>(out: &mut W, count: u32) -> io::Result<()> {

@@ -7,13 +7,17 @@
 mod byte_order;
 mod dataset;
 mod deflate;
+mod dictionary;
 mod element;
 mod encapsulation;
+mod explicit;
 mod fragments;
+mod header_writer;
 mod image_pixel;
 mod native_pixels;
 mod part10;
 mod source;
+mod splice;
 mod storage_class;
 mod tag;
 #[cfg(test)]
@@ -30,11 +34,13 @@ pub use element::{
     Header, HeaderError, Limits, MAX_HEADER_LENGTH, UNDEFINED_LENGTH, guess_encoding, read_header,
 };
 pub use encapsulation::{Encapsulated, EncapsulatedWriter, EncapsulationError, OffsetTable, encapsulate};
+pub use explicit::RewriteError;
 pub use fragments::{EncapsulatedFrames, Fragments, FragmentsError};
 pub use image_pixel::{Attribute, ImagePixel, ImagePixelError, Photometric};
 pub use native_pixels::{NativePixels, NativePixelsError};
 pub use part10::{FileMeta, Part10Error, PrivateInformation};
 pub use source::{Section, Source};
+pub use splice::{Edit, write_as_explicit};
 pub use storage_class::{STORAGE_CLASSES, StorageClass, VERIFICATION};
 pub use tag::Tag;
 pub use transfer_syntax::{Fidelity, PixelCoding, TRANSFER_SYNTAXES, TransferSyntax, VrEncoding, uids};

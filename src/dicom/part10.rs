@@ -1,5 +1,6 @@
 //! The head of a DICOM file: preamble, prefix and File Meta Information (PS3.10 section 7.1).
 
+use super::header_writer::put_element;
 use super::source::Source;
 use super::tag::Tag;
 use super::uid::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
@@ -8,7 +9,7 @@ use std::io::{self, Write};
 
 /// The File Meta Information of one file.
 ///
-/// UIDs are text here, not [`Uid`](super::uid::Uid): what is kept in quarantine, and what others wrote, may not conform.
+/// UIDs are text here, not [`Uid`](super::Uid): what is kept in quarantine, and what others wrote, may not conform.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct FileMeta {
     /// Media Storage SOP Class UID; empty when a file does not say.
@@ -44,29 +45,39 @@ impl FileMeta {
     /// 2³² − 2; else the writer's own.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let mut group = Vec::new();
-        put(&mut group, Tag::FILE_META_INFORMATION_VERSION, Vr::OB, &[0, 1])?;
-        put(&mut group, Tag::MEDIA_STORAGE_SOP_CLASS_UID, Vr::UI, self.sop_class.as_bytes())?;
-        put(&mut group, Tag::MEDIA_STORAGE_SOP_INSTANCE_UID, Vr::UI, self.sop_instance.as_bytes())?;
-        put(&mut group, Tag::TRANSFER_SYNTAX_UID, Vr::UI, self.transfer_syntax.as_bytes())?;
-        put(&mut group, Tag::IMPLEMENTATION_CLASS_UID, Vr::UI, IMPLEMENTATION_CLASS_UID.as_bytes())?;
-        put(&mut group, Tag::IMPLEMENTATION_VERSION_NAME, Vr::SH, IMPLEMENTATION_VERSION_NAME.as_bytes())?;
+        put_element(&mut group, Tag::FILE_META_INFORMATION_VERSION, Vr::OB, &[0, 1])?;
+        put_element(&mut group, Tag::MEDIA_STORAGE_SOP_CLASS_UID, Vr::UI, self.sop_class.as_bytes())?;
+        put_element(&mut group, Tag::MEDIA_STORAGE_SOP_INSTANCE_UID, Vr::UI, self.sop_instance.as_bytes())?;
+        put_element(&mut group, Tag::TRANSFER_SYNTAX_UID, Vr::UI, self.transfer_syntax.as_bytes())?;
+        put_element(&mut group, Tag::IMPLEMENTATION_CLASS_UID, Vr::UI, IMPLEMENTATION_CLASS_UID.as_bytes())?;
+        put_element(
+            &mut group,
+            Tag::IMPLEMENTATION_VERSION_NAME,
+            Vr::SH,
+            IMPLEMENTATION_VERSION_NAME.as_bytes(),
+        )?;
         for (tag, title) in [
             (Tag::SOURCE_APPLICATION_ENTITY_TITLE, &self.source_ae),
             (Tag::SENDING_APPLICATION_ENTITY_TITLE, &self.sending_ae),
             (Tag::RECEIVING_APPLICATION_ENTITY_TITLE, &self.receiving_ae),
         ] {
             if let Some(title) = title {
-                put(&mut group, tag, Vr::AE, title.as_bytes())?;
+                put_element(&mut group, tag, Vr::AE, title.as_bytes())?;
             }
         }
         if let Some(private) = &self.private {
-            put(&mut group, Tag::PRIVATE_INFORMATION_CREATOR_UID, Vr::UI, private.creator.as_bytes())?;
-            put(&mut group, Tag::PRIVATE_INFORMATION, Vr::OB, &private.bytes)?;
+            put_element(
+                &mut group,
+                Tag::PRIVATE_INFORMATION_CREATOR_UID,
+                Vr::UI,
+                private.creator.as_bytes(),
+            )?;
+            put_element(&mut group, Tag::PRIVATE_INFORMATION, Vr::OB, &private.bytes)?;
         }
         let length = u32::try_from(group.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
         let mut head = vec![0; PREAMBLE];
         head.extend_from_slice(PREFIX);
-        put(&mut head, Tag::FILE_META_INFORMATION_GROUP_LENGTH, Vr::UL, &length.to_le_bytes())?;
+        put_element(&mut head, Tag::FILE_META_INFORMATION_GROUP_LENGTH, Vr::UL, &length.to_le_bytes())?;
         out.write_all(&head)?;
         out.write_all(&group)
     }
@@ -212,26 +223,6 @@ fn array<const N: usize>(source: &dyn Source, offset: u64) -> io::Result<Option<
         Some(end) if end <= source.len() => Ok(source.bytes(offset..end)?.as_ref().try_into().ok()),
         _ => Ok(None),
     }
-}
-
-/// Appends one explicit little endian element, its value padded to even length as its VR asks (PS3.5 section 6.2).
-fn put(out: &mut Vec<u8>, tag: Tag, vr: Vr, value: &[u8]) -> io::Result<()> {
-    let padded = value.len().next_multiple_of(2);
-    out.extend_from_slice(&tag.group.to_le_bytes());
-    out.extend_from_slice(&tag.element.to_le_bytes());
-    out.extend_from_slice(&vr.0);
-    if vr.is_long_form() {
-        let length = u32::try_from(padded).ok().filter(|length| *length < u32::MAX);
-        out.extend_from_slice(&[0, 0]);
-        out.extend_from_slice(&length.ok_or(io::ErrorKind::InvalidInput)?.to_le_bytes());
-    } else {
-        out.extend_from_slice(&u16::try_from(padded).map_err(|_| io::ErrorKind::InvalidInput)?.to_le_bytes());
-    }
-    out.extend_from_slice(value);
-    if padded > value.len() {
-        out.push(if vr == Vr::UI || vr == Vr::OB { 0 } else { b' ' });
-    }
-    Ok(())
 }
 
 /// A value as text, without its padding.

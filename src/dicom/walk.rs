@@ -3,10 +3,8 @@
 //! Its stack is a list of the sequences and items that are open, bounded by [`Limits::depth`]; it allocates for
 //! elements that it has met, never for a length that is declared; it reads headers, and never a value.
 
-use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry, VirtualVr};
-use dicom_dictionary_std::StandardDataDictionary;
-
 use super::dataset::{DataSet, DataSetError, DataSetErrorKind, Element};
+use super::dictionary::is_sequence;
 use super::element::{Header, Limits, MAX_HEADER_LENGTH, UNDEFINED_LENGTH, guess_encoding, read_header};
 use super::source::Source;
 use super::tag::Tag;
@@ -273,12 +271,6 @@ fn content(header: &Header, encoding: VrEncoding) -> Result<Option<(Kind, VrEnco
         Some(_) if undefined => return Err(DataSetErrorKind::UndefinedLength { tag }),
         _ => None,
     })
-}
-
-/// Whether the data dictionary of PS3.6 says that this element is a sequence.
-fn is_sequence(tag: Tag) -> bool {
-    let entry = StandardDataDictionary.by_tag(dicom_core::Tag(tag.group, tag.element));
-    entry.is_some_and(|entry| entry.vr() == VirtualVr::Exact(dicom_core::VR::SQ))
 }
 
 #[cfg(test)]

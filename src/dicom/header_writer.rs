@@ -1,0 +1,108 @@
+//! Element headers in Explicit VR Little Endian, as they are written (PS3.5 sections 7.1.2 and 7.5).
+
+use super::element::UNDEFINED_LENGTH;
+use super::tag::Tag;
+use super::vr::Vr;
+use std::io;
+
+/// Appends the header of an element.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidInput`] when the VR has a 16-bit length and `length` does not fit it.
+pub(super) fn put_header(out: &mut Vec<u8>, tag: Tag, vr: Vr, length: u32) -> io::Result<()> {
+    if vr.is_long_form() {
+        put_tag(out, tag);
+        out.extend_from_slice(&[vr.0[0], vr.0[1], 0, 0]);
+        out.extend_from_slice(&length.to_le_bytes());
+    } else {
+        let length = u16::try_from(length).map_err(|_| io::ErrorKind::InvalidInput)?;
+        put_tag(out, tag);
+        out.extend_from_slice(&vr.0);
+        out.extend_from_slice(&length.to_le_bytes());
+    }
+    Ok(())
+}
+
+/// Appends the header of an item, or a delimiter with length 0.
+pub(super) fn put_item(out: &mut Vec<u8>, tag: Tag, length: u32) {
+    put_tag(out, tag);
+    out.extend_from_slice(&length.to_le_bytes());
+}
+
+/// Appends a whole element, its value padded to even length as its VR asks (PS3.5 section 6.2).
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidInput`] when the value is too long for its VR.
+pub(super) fn put_element(out: &mut Vec<u8>, tag: Tag, vr: Vr, value: &[u8]) -> io::Result<()> {
+    let length = u32::try_from(value.len().next_multiple_of(2)).ok();
+    let length = length.filter(|length| *length != UNDEFINED_LENGTH).ok_or(io::ErrorKind::InvalidInput)?;
+    put_header(out, tag, vr, length)?;
+    out.extend_from_slice(value);
+    if !value.len().is_multiple_of(2) {
+        out.push(if is_padded_with_space(vr) { b' ' } else { 0 });
+    }
+    Ok(())
+}
+
+/// Text is padded with a space, but for UI.
+fn is_padded_with_space(vr: Vr) -> bool {
+    matches!(
+        vr,
+        Vr::AE
+            | Vr::AS
+            | Vr::CS
+            | Vr::DA
+            | Vr::DS
+            | Vr::DT
+            | Vr::IS
+            | Vr::LO
+            | Vr::LT
+            | Vr::PN
+            | Vr::SH
+            | Vr::ST
+    ) || matches!(vr, Vr::TM | Vr::UC | Vr::UR | Vr::UT)
+}
+
+fn put_tag(out: &mut Vec<u8>, tag: Tag) {
+    out.extend_from_slice(&tag.group.to_le_bytes());
+    out.extend_from_slice(&tag.element.to_le_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn element(vr: Vr, value: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_element(&mut out, Tag::ROWS, vr, value).unwrap();
+        out
+    }
+
+    #[test]
+    fn headers_have_the_form_of_their_value_representation() {
+        assert_eq!(element(Vr::US, &[1, 2]), *b"\x28\0\x10\0US\x02\0\x01\x02");
+        assert_eq!(element(Vr::OW, &[1, 2]), *b"\x28\0\x10\0OW\0\0\x02\0\0\0\x01\x02");
+        let mut out = Vec::new();
+        put_item(&mut out, Tag::SEQUENCE_DELIMITATION_ITEM, 0);
+        assert_eq!(out, *b"\xFE\xFF\xDD\xE0\0\0\0\0");
+    }
+
+    #[test]
+    fn values_are_padded_as_their_value_representation_asks() {
+        assert_eq!(element(Vr::UI, b"1.2"), *b"\x28\0\x10\0UI\x04\x001.2\0");
+        assert_eq!(element(Vr::AE, b"ABC"), *b"\x28\0\x10\0AE\x04\0ABC ");
+        assert_eq!(element(Vr::UT, b"a"), *b"\x28\0\x10\0UT\0\0\x02\0\0\0a ");
+        assert_eq!(element(Vr::OB, b"a"), *b"\x28\0\x10\0OB\0\0\x02\0\0\0a\0");
+    }
+
+    #[test]
+    fn a_value_too_long_for_16_bits_is_refused_and_nothing_written() {
+        let mut out = Vec::new();
+        for length in [65534, 65535, 65536] {
+            let result = put_element(&mut out, Tag::ROWS, Vr::LO, &vec![b' '; length]);
+            assert_eq!(result.is_ok(), length == 65534, "{length}");
+        }
+        assert_eq!(out.len(), 8 + 65534);
+        put_element(&mut out, Tag::ROWS, Vr::UN, &[0; 65536]).unwrap();
+    }
+}
