@@ -1,15 +1,26 @@
 //! DICOM on the wire, both sides (PS3.7, PS3.8).
+//!
+//! What comes in is bounded before it is kept: types and lengths are checked on the headers, every wait has a
+//! deadline that counts from the start of its step, and data sets share one memory budget beyond which they are
+//! spooled. What is done with an instance is for the [`StoreHandler`] to say; this room only reports facts.
 
-#[allow(dead_code, reason = "the acceptor, which comes next, uses it")]
+mod acceptor;
 mod associate;
 mod config;
+mod dimse;
+mod gather;
 mod handler;
-#[allow(dead_code, reason = "the acceptor, which comes next, uses it")]
+mod listener;
+mod negotiation;
+mod patience;
+mod pdata;
 mod pdu;
 mod reasons;
-#[allow(dead_code, reason = "the acceptor, which comes next, uses it")]
 mod received;
+mod receiver;
+mod requestor;
 mod status;
+mod transport;
 mod units;
 
 pub use config::{Config, ConfigError, DEFAULT_MAX_PDU, Deadlines, Limits, UnknownSopClasses, is_ae_title};
@@ -17,6 +28,8 @@ pub use handler::{
     Association, Connection, Context, ContextRefusal, Failure, MoveOriginator, Outcome, Received,
     ReceivedUid, Refusal, Step, StoreAnswer, StoreHandler, Tally,
 };
+pub use listener::serve;
 pub use reasons::{Rejection, Violation, abort_in_words, rejection_in_words};
 pub use received::ReceivedBytes;
+pub use requestor::{ProposedContext, Requestor, RequestorError, RequestorOptions};
 pub use status::{Category, Status};

@@ -93,6 +93,12 @@ impl Budget {
         Arc::new(Budget { free: AtomicU64::new(bytes) })
     }
 
+    /// How many bytes nobody holds.
+    #[cfg(test)]
+    pub(super) fn free(&self) -> u64 {
+        self.free.load(Ordering::Relaxed)
+    }
+
     /// A share of nothing, that can grow.
     pub(super) fn share(self: &Arc<Self>) -> Share {
         Share { budget: Arc::clone(self), bytes: 0 }
@@ -100,11 +106,6 @@ impl Budget {
 }
 
 impl Share {
-    /// How many bytes the share holds.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
     /// Takes `more` bytes from the budget, or nothing and `false` when they are not free.
     #[must_use]
     pub(super) fn grow(&mut self, more: u64) -> bool {
@@ -119,16 +120,17 @@ impl Share {
         taken
     }
 
-    /// Gives everything back.
-    pub(super) fn release(&mut self) {
-        self.budget.free.fetch_add(self.bytes, Ordering::Relaxed);
-        self.bytes = 0;
+    /// Gives back what goes beyond `bytes`.
+    pub(super) fn shrink(&mut self, bytes: u64) {
+        let spare = self.bytes.saturating_sub(bytes);
+        self.budget.free.fetch_add(spare, Ordering::Relaxed);
+        self.bytes -= spare;
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.release();
+        self.shrink(0);
     }
 }
 
@@ -144,11 +146,14 @@ mod tests {
         assert!(first.grow(6));
         assert!(!second.grow(5), "only four are free");
         assert!(second.grow(4));
-        assert_eq!((first.bytes(), second.bytes()), (6, 4));
+        assert_eq!(budget.free(), 0);
         drop(first);
         assert!(second.grow(6));
-        second.release();
-        assert_eq!(budget.free.load(Ordering::Relaxed), 10);
+        second.shrink(3);
+        second.shrink(3);
+        assert_eq!(budget.free(), 7);
+        second.shrink(0);
+        assert_eq!(budget.free(), 10);
     }
 
     #[test]

@@ -1,0 +1,128 @@
+//! Listens, gives each connection a task of its own, and comes to an end when asked to.
+
+use super::acceptor::{Common, attend};
+use super::config::Config;
+use super::handler::{Connection, Outcome, StoreHandler, Tally};
+use super::patience::{Drain, drained};
+use super::received::Budget;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// How long no connection is accepted after one could not be: file descriptors do not come back at once.
+const AFTER_FAILURE: Duration = Duration::from_millis(50);
+
+/// Accepts associations on all of `listeners` until `drain` becomes true, then lets what is under way end.
+///
+/// An association between two messages is aborted as soon as `drain` is true; one within a message, or whose instance
+/// is being stored, has `deadlines.drain` to end it. New requests are rejected as "temporary congestion" meanwhile.
+/// Returns when all connections are closed. If the sender of `drain` is dropped, the end is never asked for.
+pub async fn serve(
+    listeners: Vec<TcpListener>,
+    config: Arc<Config>,
+    handler: Arc<dyn StoreHandler>,
+    mut drain: watch::Receiver<bool>,
+) {
+    let (end, ended) = watch::channel(None);
+    let listening = Arc::new(Listening {
+        common: Arc::new(Common {
+            memory: Budget::new(config.limits.memory),
+            associations: Semaphore::new(config.limits.associations),
+            config: Arc::clone(&config),
+            handler,
+            drain: ended,
+        }),
+        connections: Arc::new(Semaphore::new(config.limits.connections)),
+        last_id: AtomicU64::new(0),
+    });
+    let mut listeners: JoinSet<()> =
+        listeners.into_iter().map(|listener| Arc::clone(&listening).listen(listener)).collect();
+    let asked = async {
+        if drain.wait_for(|drain| *drain).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = asked => {
+            end.send_replace(Some(Instant::now() + config.deadlines.drain));
+        }
+        // Only when there are no listeners at all, or a bug ended them.
+        () = async { while listeners.join_next().await.is_some() {} } => (),
+    }
+    while listeners.join_next().await.is_some() {}
+}
+
+/// What the listeners have in common.
+struct Listening {
+    common: Arc<Common>,
+    connections: Arc<Semaphore>,
+    last_id: AtomicU64,
+}
+
+impl Listening {
+    /// Accepts on one socket until the node stops and the connections that came by it are closed.
+    async fn listen(self: Arc<Self>, listener: TcpListener) {
+        let mut drain: Drain = self.common.drain.clone();
+        let mut tasks = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, peer)) => self.admit(stream, peer, &mut tasks),
+                    Err(error) => {
+                        self.common.handler.accept_failed(&error);
+                        sleep(AFTER_FAILURE).await;
+                    }
+                },
+                Some(_) = tasks.join_next() => (),
+                last_moment = drained(&mut drain) => {
+                    self.finish(&listener, &mut tasks, last_moment).await;
+                    break;
+                }
+            }
+        }
+        drop(listener);
+        while tasks.join_next().await.is_some() {}
+    }
+
+    /// Goes on accepting, so that peers are told to try again later, until all is done or the last moment has come.
+    async fn finish(&self, listener: &TcpListener, tasks: &mut JoinSet<()>, last_moment: Instant) {
+        while !tasks.is_empty() {
+            tokio::select! {
+                biased;
+                () = sleep_until(last_moment) => return,
+                _ = tasks.join_next() => (),
+                Ok((stream, peer)) = listener.accept() => self.admit(stream, peer, tasks),
+            }
+        }
+    }
+
+    /// Starts the task of a connection, or closes it when there are too many.
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, tasks: &mut JoinSet<()>) {
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
+        match Arc::clone(&self.connections).try_acquire_owned() {
+            Ok(permit) => {
+                let common = Arc::clone(&self.common);
+                tasks.spawn(async move {
+                    attend(common, stream, peer, id).await;
+                    drop(permit);
+                });
+            }
+            Err(_) => self.common.handler.closed(&Connection {
+                id,
+                peer,
+                association: None,
+                calling: None,
+                called: None,
+                outcome: Outcome::TurnedAway,
+                tally: Tally::default(),
+                duration: Duration::ZERO,
+            }),
+        }
+    }
+}
