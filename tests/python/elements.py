@@ -26,6 +26,7 @@ PIXEL_DATA = 0x7FE00010
 OFFSET_TABLES = (0x7FE00001, 0x7FE00002)
 PLANAR = 0x00280006
 SAMPLES = 0x00280002
+TRAILING_PADDING = 0xFFFCFFFC
 
 
 class Malformed(Exception):
@@ -191,65 +192,77 @@ def swapped(value: bytes, vr: bytes) -> bytes:
 # --- comparison ------------------------------------------------------------------------------------------------
 
 
-def compare(sent: list[Element], encoding: Encoding, stored: list[Element], planar_becomes_zero: bool) -> list[str]:
+def compare(
+    sent: list[Element], encoding: Encoding, stored: list[Element], planar_becomes_zero: bool, anew: bool = False
+) -> list[str]:
     """What differs between a data set as sent (native) and as stored (explicit little endian, compressed) beyond what
-    compression obliges to: the pixel data itself, its offset tables, the planar configuration, group lengths."""
+    compression obliges to: the pixel data itself, its offset tables, the planar configuration, group lengths.
+    `anew`: the sender encoded the file's data set again, so lengths, unknown VRs and padding are its own; values are not."""
     differences: list[str] = []
     samples = next((e.value for e in sent if e.tag == SAMPLES), b"")
     colour = samples.strip(b"\0") not in (b"", b"\1")
-    _compare_level(sent, encoding, stored, "", differences, top=True, planar=planar_becomes_zero and colour)
+    comparison = _Comparison(encoding == Encoding(True, False) and not anew, anew, differences)
+    comparison.level(sent, encoding, stored, "", top=True, planar=planar_becomes_zero and colour)
     return differences
 
 
-def _compare_level(sent, encoding, stored, path, differences, top=False, planar=False):
-    i = j = 0
-    verbatim = encoding == Encoding(True, False)
-    while i < len(sent) or j < len(stored):
-        a = sent[i] if i < len(sent) else None
-        b = stored[j] if j < len(stored) else None
-        if a and a.tag & 0xFFFF == 0 and (not b or b.tag != a.tag):
-            i += 1  # A group length that was dropped: retired, and wrong after any change of its group.
-            continue
-        if top and b and b.tag in OFFSET_TABLES and (not a or a.tag != b.tag):
-            if b.vr != b"OV":
-                differences.append(f"{path}{b.name()}: VR {b.vr!r} instead of OV")
-            j += 1
-            continue
-        if not a or not b or a.tag != b.tag:
-            differences.append(f"{path}: sent {a.name() if a else 'the end'}, stored {b.name() if b else 'the end'}")
-            return
-        i, j = i + 1, j + 1
-        where = path + a.name()
-        if a.tag & 0xFFFF == 0 and (not verbatim or a.tag == 0x7FE00000):
-            differences.append(f"{where}: a group length that no longer holds was kept")
-        elif top and a.tag == PIXEL_DATA:
-            if b.fragments is None or b.vr != b"OB":
-                differences.append(f"{where}: not encapsulated as OB of undefined length")
-        elif top and a.tag == PLANAR and planar:
-            if b.raw != struct.pack("<HH2sHH", 0x0028, 0x0006, b"US", 2, 0):
-                differences.append(f"{where}: {b.raw.hex()} is not Planar Configuration 0")
-        elif verbatim and a.raw != b.raw:
-            differences.append(f"{where}: {_short(a.raw)} became {_short(b.raw)}")
-        elif not verbatim:
-            _compare_rewritten(a, encoding, b, where, differences)
+@dataclass
+class _Comparison:
+    verbatim: bool  # every other byte must be the same, not only every value
+    anew: bool
+    differences: list[str]
 
+    def level(self, sent, encoding, stored, path, top=False, planar=False):
+        i = j = 0
+        while i < len(sent) or j < len(stored):
+            a = sent[i] if i < len(sent) else None
+            b = stored[j] if j < len(stored) else None
+            if a and a.tag & 0xFFFF == 0 and (not b or b.tag != a.tag):
+                i += 1  # A group length that was dropped: retired, and wrong after any change of its group.
+                continue
+            if top and b and b.tag in OFFSET_TABLES and (not a or a.tag != b.tag):
+                if b.vr != b"OV":
+                    self.differences.append(f"{path}{b.name()}: VR {b.vr!r} instead of OV")
+                j += 1
+                continue
+            if a and self.anew and a.tag == TRAILING_PADDING and not b:
+                i += 1
+                continue
+            if not a or not b or a.tag != b.tag:
+                sent_name, stored_name = (one.name() if one else "the end" for one in (a, b))
+                self.differences.append(f"{path}: sent {sent_name}, stored {stored_name}")
+                return
+            i, j = i + 1, j + 1
+            where = path + a.name()
+            if a.tag & 0xFFFF == 0 and (not self.verbatim or a.tag == 0x7FE00000):
+                self.differences.append(f"{where}: a group length that no longer holds was kept")
+            elif top and a.tag == PIXEL_DATA:
+                if b.fragments is None or b.vr != b"OB":
+                    self.differences.append(f"{where}: not encapsulated as OB of undefined length")
+            elif top and a.tag == PLANAR and planar:
+                if b.raw != struct.pack("<HH2sHH", 0x0028, 0x0006, b"US", 2, 0):
+                    self.differences.append(f"{where}: {b.raw.hex()} is not Planar Configuration 0")
+            elif not self.verbatim:
+                self.element(a, encoding, b, where)
+            elif a.raw != b.raw:
+                self.differences.append(f"{where}: {_short(a.raw)} became {_short(b.raw)}")
 
-def _compare_rewritten(a: Element, encoding: Encoding, b: Element, where: str, differences: list[str]):
-    if b.vr not in _allowed_vrs(a):
-        differences.append(f"{where}: VR {b.vr!r} is none of {sorted(_allowed_vrs(a))}")
-    if a.items is not None and b.items is not None:
-        if len(a.items) != len(b.items):
-            differences.append(f"{where}: {len(a.items)} items became {len(b.items)}")
-        inner = Encoding(False, False) if a.vr == b"UN" else encoding
-        for number, (one, other) in enumerate(zip(a.items, b.items)):
-            _compare_level(one, inner, other, f"{where}[{number}]", differences)
-    elif a.fragments is not None or b.fragments is not None:
-        if a.fragments != b.fragments:
-            differences.append(f"{where}: fragments differ")
-    else:
-        expected = swapped(a.value, a.vr) if encoding.big else a.value
-        if expected != b.value:
-            differences.append(f"{where}: {_short(expected)} became {_short(b.value)}")
+    def element(self, a: Element, encoding: Encoding, b: Element, where: str):
+        if b.vr not in _allowed_vrs(a) and not self.anew:
+            self.differences.append(f"{where}: VR {b.vr!r} is none of {sorted(_allowed_vrs(a))}")
+        if a.items is not None and b.items is not None:
+            if len(a.items) != len(b.items):
+                self.differences.append(f"{where}: {len(a.items)} items became {len(b.items)}")
+            inner = Encoding(False, False) if a.vr == b"UN" else encoding
+            for number, (one, other) in enumerate(zip(a.items, b.items)):
+                self.level(one, inner, other, f"{where}[{number}]")
+        elif a.fragments is not None or b.fragments is not None:
+            if a.fragments != b.fragments:
+                self.differences.append(f"{where}: fragments differ")
+        else:
+            expected = swapped(a.value, a.vr) if encoding.big else a.value
+            if expected != b.value:
+                self.differences.append(f"{where}: {_short(expected)} became {_short(b.value)}")
 
 
 def _allowed_vrs(sent: Element) -> set[bytes]:

@@ -100,28 +100,36 @@ def _unused_bits_carry_something(image: Image) -> bool:
     return not np.array_equal((cells << shift) >> shift, cells)
 
 
-def encoded_bytes(target: str, image: Image) -> int | None:
-    """What a foreign encoder makes of it, fragments padded; None where it cannot encode."""
-    import jpeg_ls
+def jpeg_ls_stream(frame: np.ndarray, image: Image) -> bytes:
+    """One frame by CharLS through pyjpegls, in a precision that the decoders at hand agree on: Bits Stored, but so
+    wide that a cell still takes the bytes of Bits Allocated. Raises RuntimeError where that grows."""
+    from jpeg_ls.CharLS import _CharLS
+
+    cells = np.ascontiguousarray(frame[..., 0] if image.samples == 1 else frame)
+    cells = cells.view(f"<u{cells.itemsize}")
+    precision = max(image.stored, 8 if cells.itemsize == 1 else 9)
+    if precision < image.allocated:
+        cells = cells & ((1 << precision) - 1)
+    mode = 0 if image.samples == 1 else 2
+    return bytes(_CharLS._encode(cells.tobytes(), 0, mode, image.rows, image.columns, image.samples, precision))
+
+
+def rle_stream(frame: np.ndarray, image: Image) -> bytes:
     import rle
 
+    return bytes(rle.utils.encode_pixel_data(
+        frame.tobytes(), rows=image.rows, columns=image.columns, samples_per_pixel=image.samples,
+        bits_allocated=image.allocated, byteorder="<", number_of_frames=1,
+    ))
+
+
+def encoded_bytes(target: str, image: Image) -> int:
+    """What a foreign encoder makes of it, fragments padded; the native size where it cannot make it smaller."""
     total = 0
     for frame in image.cells():
-        if target == JPEG_LS:
-            cells = frame[..., 0] if image.samples == 1 else frame
-            unsigned = np.ascontiguousarray(cells).view(f"<u{cells.itemsize}")
-            if image.stored < image.allocated:
-                unsigned = unsigned & ((1 << image.stored) - 1)
-            size = len(jpeg_ls.encode_array(np.ascontiguousarray(unsigned), 0, **({"interleave_mode": 2} if image.samples == 3 else {})))
-        else:
-            try:
-                size = len(rle.utils.encode_pixel_data(
-                    frame.tobytes(), rows=image.rows, columns=image.columns, samples_per_pixel=image.samples,
-                    bits_allocated=image.allocated, byteorder="<", number_of_frames=1,
-                ))
-            except ValueError:
-                return None
+        try:
+            size = len(jpeg_ls_stream(frame, image) if target == JPEG_LS else rle_stream(frame, image))
+        except (RuntimeError, ValueError):
+            return image.native_bytes()
         total += size + size % 2
     return total
-
-

@@ -7,10 +7,8 @@ import unittest
 from pathlib import Path
 
 import elements
-import jpeg_ls
 import judge_tree
 import made
-import numpy as np
 import part10
 import profiles
 from blake3 import blake3
@@ -38,12 +36,7 @@ def condensed(file: part10.File) -> bytes:
         elif one.tag == elements.PIXEL_DATA:
             out += bytes.fromhex("e07f1000") + b"OB\0\0\xff\xff\xff\xff" + bytes.fromhex("feff00e000000000")
             for frame in image.cells():
-                cells = np.ascontiguousarray(frame[..., 0] if image.samples == 1 else frame)
-                cells = cells.view(f"<u{cells.itemsize}")
-                if image.stored < image.allocated:
-                    cells = cells & ((1 << image.stored) - 1)
-                mode = {"interleave_mode": 2} if image.samples == 3 else {}
-                stream = bytes(jpeg_ls.encode_array(np.ascontiguousarray(cells), 0, **mode))
+                stream = profiles.jpeg_ls_stream(frame, image)
                 stream += b"\0" * (len(stream) % 2)
                 out += bytes.fromhex("feff00e0") + struct.pack("<I", len(stream)) + stream
             out += bytes.fromhex("feffdde000000000")
