@@ -76,9 +76,14 @@ impl Draft {
         self.len() == 0
     }
 
+    /// The error of a write to this draft, sorted: whether it was for want of space.
+    pub fn failure(&self, error: io::Error) -> StoreError {
+        StoreError::new("write", &self.path(), error)
+    }
+
     /// The file with everything in it, and what it is called for now.
     pub(super) fn finished(&mut self) -> Result<(&File, &Directory, &OsStr), StoreError> {
-        self.flush().map_err(|error| StoreError::new("write", &self.path(), error))?;
+        self.flush().map_err(|error| self.failure(error))?;
         Ok((&self.file, &self.directory, &self.name))
     }
 
