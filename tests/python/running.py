@@ -129,7 +129,7 @@ class Storescp:
         self.port = free_port()
         self.title = title
         self.process = subprocess.Popen(
-            ["storescp", "--fork", "-aet", title, "-od", str(folder), str(self.port)],
+            ["storescp", "-aet", title, "-od", str(folder), str(self.port)],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )
         deadline = time.monotonic() + 10
