@@ -1,17 +1,16 @@
 //! Walks every file of the corpus of real DICOM files, and says which cannot be walked.
-//!
-//! The corpus is not part of the project: `CONDENSER_CORPUS` names its folder, `../shared/corpus` is looked at when
-//! it does not. Without one the test says so and passes.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod common;
+
+use common::{corpus, manifest};
 use condenser::dicom::{
     self, DataSet, Limits, Section, Tag, TransferSyntax, VrEncoding, inflate, read_header, walk,
     walk_as_found,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
 
 /// What cannot be walked, and why that is right. A row that does not hold any more is a failure, too.
 const UNWALKABLE: &[(&str, &str)] = &[
@@ -101,27 +100,4 @@ fn skip_file_meta(file: &[u8]) -> Result<(u64, Option<String>), String> {
         offset = end;
     }
     Ok((offset as u64, transfer_syntax))
-}
-
-fn corpus() -> Option<PathBuf> {
-    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
-    let folder = std::env::var_os("CONDENSER_CORPUS").map_or(default, PathBuf::from);
-    if folder.join("MANIFEST.tsv").is_file() {
-        return Some(folder);
-    }
-    eprintln!("SKIPPED: there is no corpus at {} (set CONDENSER_CORPUS)", folder.display());
-    None
-}
-
-/// The rows of the manifest: path, and column name to text.
-fn manifest(corpus: &Path) -> Vec<(String, BTreeMap<String, String>)> {
-    let text = fs::read_to_string(corpus.join("MANIFEST.tsv")).unwrap();
-    let mut lines = text.lines().map(|line| line.split('\t').map(str::to_owned));
-    let columns: Vec<_> = lines.next().unwrap().collect();
-    lines
-        .map(|cells| {
-            let row: BTreeMap<_, _> = columns.iter().cloned().zip(cells).collect();
-            (row["file"].clone(), row)
-        })
-        .collect()
 }

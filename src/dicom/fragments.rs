@@ -62,7 +62,7 @@ pub struct EncapsulatedFrames {
 
 impl EncapsulatedFrames {
     /// Finds the `frames` frames of the data set's encapsulated Pixel Data: by the Extended Offset Table, else by the
-    /// Basic, else because there is one fragment a frame or one frame.
+    /// Basic, else because there is one fragment a frame or one frame, else by the markers of the JPEG family.
     ///
     /// # Errors
     /// [`FragmentsError::NotEncapsulated`]; tables that contradict the fragments; many fragments without a table.
@@ -79,7 +79,7 @@ impl EncapsulatedFrames {
         match (extended, lengths) {
             (Some(offsets), Some(lengths)) => by_extended_table(fragments, frames, &offsets, &lengths),
             _ if !fragments.offset_table.is_empty() => by_basic_table(fragments, frames),
-            _ => without_table(fragments, frames),
+            _ => without_table(source, fragments, frames),
         }
     }
 
@@ -256,14 +256,43 @@ fn by_basic_table(fragments: Fragments, frames: usize) -> Result<EncapsulatedFra
     Ok(EncapsulatedFrames { ranges: fragments.ranges, first })
 }
 
-fn without_table(fragments: Fragments, frames: usize) -> Result<EncapsulatedFrames, FragmentsError> {
+fn without_table(
+    source: &dyn Source,
+    fragments: Fragments,
+    frames: usize,
+) -> Result<EncapsulatedFrames, FragmentsError> {
     let count = fragments.ranges.len();
     let first = match frames {
         1 => vec![0, count],
         frames if frames == count => (0..=count).collect(),
-        frames => return Err(FragmentsError::FrameCount { frames, fragments: count }),
+        _ => by_markers(source, &fragments.ranges)?,
     };
+    if first.len() != frames + 1 {
+        return Err(FragmentsError::FrameCount { frames, fragments: count });
+    }
     Ok(EncapsulatedFrames { ranges: fragments.ranges, first })
+}
+
+/// The first fragment of each codestream, and the number of fragments: as the JPEG family marks its streams. Neither
+/// marker can stand within coded data, where FF is followed by less than 90 hexadecimal.
+fn by_markers(source: &dyn Source, ranges: &[Range<u64>]) -> io::Result<Vec<usize>> {
+    let mut first = Vec::new();
+    let mut ended = true;
+    for (index, range) in ranges.iter().enumerate() {
+        let head = source.bytes(range.start..range.end.min(range.start + 3))?;
+        // SOI and the next marker, or SOC and the high byte of the SIZ marker.
+        let begins = matches!(*head, [0xFF, 0xD8 | 0x4F, 0xFF]);
+        if begins && ended {
+            first.push(index);
+        } else if begins || ended {
+            return Ok(Vec::new());
+        }
+        let tail = source.bytes(range.start.max(range.end.saturating_sub(3))..range.end)?;
+        // EOI or EOC, and perhaps a pad byte.
+        ended = matches!(*tail, [.., 0xFF, 0xD9] | [.., 0xFF, 0xD9, 0x00]);
+    }
+    first.push(ranges.len());
+    Ok(if ended { first } else { Vec::new() })
 }
 
 #[cfg(test)]
@@ -351,6 +380,29 @@ mod tests {
         assert_eq!(streams(&with(&[]), 1).unwrap(), [b"abcdefgh"]);
         assert_eq!(streams(&with(&[0]), 1).unwrap(), [b"abcdefgh"]);
         assert_eq!(streams(&with(&[]), 4).unwrap(), [b"ab", b"cd", b"ef", b"gh"]);
+    }
+
+    #[test]
+    fn without_a_table_codestreams_mark_their_frames() {
+        let (begin, middle, end) = (item(b"\xFF\xD8\xFF\xF7"), item(b"\xFF\x7F"), item(b"..\xFF\xD9"));
+        let whole = item(b"\xFF\x4F\xFF\x51\xFF\xD9\x00");
+        let of = |items: &[&Vec<u8>]| {
+            let items: Vec<_> =
+                std::iter::once(table(&[])).chain(items.iter().map(|item| (*item).clone())).collect();
+            streams(&items, 2).map(|streams| streams.iter().map(Vec::len).collect::<Vec<_>>())
+        };
+        assert_eq!(of(&[&begin, &middle, &end, &whole]).unwrap(), [10, 7]);
+        assert_eq!(of(&[&whole, &begin, &end]).unwrap(), [7, 8]);
+        for items in [
+            vec![&begin, &middle, &end, &begin],
+            vec![&middle, &end, &whole],
+            vec![&begin, &begin, &end],
+            vec![&whole, &end, &whole],
+            vec![&whole, &whole, &whole],
+            vec![&middle, &middle, &middle],
+        ] {
+            assert!(matches!(of(&items), Err(FragmentsError::FrameCount { .. })), "{items:?}");
+        }
     }
 
     #[test]
