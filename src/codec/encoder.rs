@@ -1,0 +1,133 @@
+//! What an encoder and a decoder of one frame are: the two traits, the frame that they work on, and their errors.
+
+use crate::dicom::{ImagePixel, Photometric};
+
+/// One frame of native pixel data.
+#[derive(Clone, Copy)]
+pub struct Frame<'a> {
+    /// The stored cells of one frame, little endian, exactly as they were received:
+    /// `rows * columns * samples` cells of `bits_allocated / 8` bytes each.
+    pub cells: &'a [u8],
+    /// How the cells are to be read.
+    pub image: &'a ImagePixel,
+}
+
+/// Turns one native frame into the codestream of one transfer syntax.
+pub trait Encoder: Sync {
+    /// A short stable name for logs and for `--encoder`.
+    fn name(&self) -> &'static str;
+
+    /// The UID of the transfer syntax whose codestream this encoder writes.
+    fn transfer_syntax(&self) -> &'static str;
+
+    /// Replaces the content of `out` by the codestream of `frame` (not padded to even length).
+    ///
+    /// # Errors
+    /// When the frame is not of a kind that this encoder handles, or when the encoder fails. `out` then holds nothing useful.
+    fn encode(&self, frame: &Frame<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+
+    /// The Planar Configuration (0028,0006) that describes the encoded image.
+    fn planar_after(&self, image: &ImagePixel) -> u16;
+
+    /// Whether the codestream carries the bits above Bits Stored (0028,0101) too.
+    fn keeps_unused_bits(&self) -> bool;
+}
+
+/// Turns the codestream of one frame back into native cells.
+pub trait Decoder: Sync {
+    /// A short stable name for logs.
+    fn name(&self) -> &'static str;
+
+    /// The UID of the transfer syntax whose codestream this decoder reads.
+    fn transfer_syntax(&self) -> &'static str;
+
+    /// Replaces the content of `cells` by the native cells of one frame, little endian and in the layout of `image`:
+    /// its Planar Configuration, and the sign extended above Bits Stored when the image is signed.
+    ///
+    /// # Errors
+    /// When the codestream is damaged, or describes another frame than `image` does.
+    fn decode(&self, codestream: &[u8], image: &ImagePixel, cells: &mut Vec<u8>) -> Result<(), DecodeError>;
+}
+
+/// Why an encoder gave no codestream.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EncodeError {
+    /// The frame does not have the length that its attributes give it.
+    #[error("the frame has {found} bytes, but its attributes ask for {expected}")]
+    FrameLength {
+        /// Bytes by Rows, Columns, Samples per Pixel and Bits Allocated.
+        expected: u64,
+        /// Bytes at hand.
+        found: u64,
+    },
+    /// The image is not of a kind that the encoder handles.
+    #[error("{encoder} cannot encode {image}")]
+    Unsupported {
+        /// The encoder's name.
+        encoder: &'static str,
+        /// The image in a few words.
+        image: String,
+    },
+    /// The codestream would not fit into the 32 bits that its format has for offsets.
+    #[error("the codestream does not fit into 32-bit offsets")]
+    TooLarge,
+    /// A foreign library refused.
+    #[error("{library} failed while encoding: {message} (code {code})")]
+    Library {
+        /// The library's name.
+        library: &'static str,
+        /// The library's own error number.
+        code: i32,
+        /// The library's own words.
+        message: String,
+    },
+}
+
+/// Why a decoder gave no cells.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The image is not of a kind that the decoder handles.
+    #[error("{decoder} cannot decode {image}")]
+    Unsupported {
+        /// The decoder's name.
+        decoder: &'static str,
+        /// The image in a few words.
+        image: String,
+    },
+    /// The codestream describes another frame than the attributes do.
+    #[error("the codestream says {codestream}, but the attributes say {attributes}")]
+    OtherFrame {
+        /// What the codestream's own header says.
+        codestream: String,
+        /// What Image Pixel attributes say.
+        attributes: String,
+    },
+    /// The codestream breaks its own format.
+    #[error("the codestream is damaged: {0}")]
+    Damaged(String),
+    /// A foreign library refused.
+    #[error("{library} failed while decoding: {message} (code {code})")]
+    Library {
+        /// The library's name.
+        library: &'static str,
+        /// The library's own error number.
+        code: i32,
+        /// The library's own words.
+        message: String,
+    },
+}
+
+/// The image in a few words, for messages: `512x512 MONOCHROME2, 1 sample, 12 of 16 bits, signed`.
+pub(super) fn describe(image: &ImagePixel) -> String {
+    format!(
+        "{}x{} {}, {} sample{}, {} of {} bits, {}",
+        image.columns,
+        image.rows,
+        Photometric::as_str(&image.photometric),
+        image.samples,
+        if image.samples == 1 { "" } else { "s" },
+        image.bits_stored,
+        image.bits_allocated,
+        if image.signed { "signed" } else { "unsigned" },
+    )
+}

@@ -1,0 +1,88 @@
+//! JPEG-LS Lossless encoder (PS3.5 8.2.3 and A.4.3) over CharLS: one codestream a frame, NEAR 0, colour in sample interleave.
+
+use super::super::cells;
+use super::super::charls::{self, FrameHeader};
+use super::super::encoder::{EncodeError, Encoder, Frame, describe};
+use super::super::scratch::{self, Buffer};
+use crate::dicom::{ImagePixel, uids};
+
+/// JPEG-LS Lossless by CharLS.
+pub(super) struct JpegLs;
+
+const NAME: &str = "charls";
+
+impl Encoder for JpegLs {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn transfer_syntax(&self) -> &'static str {
+        uids::JPEG_LS_LOSSLESS
+    }
+
+    fn encode(&self, frame: &Frame<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        let image = frame.image;
+        let header = frame_header(image)
+            .ok_or_else(|| EncodeError::Unsupported { encoder: NAME, image: describe(image) })?;
+        let expected = header.frame_bytes().ok_or(EncodeError::TooLarge)?;
+        if frame.cells.len() != expected {
+            let (expected, found) = (expected as u64, frame.cells.len() as u64);
+            return Err(EncodeError::FrameLength { expected, found });
+        }
+        let encoded = if image.planar == 1 && image.samples > 1 {
+            scratch::with(&PIXELS, |pixels| {
+                cells::interleave(frame.cells, usize::from(image.samples), header.bytes_per_sample(), pixels);
+                charls::encode(pixels, &header, out)
+            })
+        } else {
+            charls::encode(frame.cells, &header, out)
+        };
+        encoded.map_err(|error| EncodeError::Library {
+            library: "CharLS",
+            code: error.code,
+            message: error.message,
+        })
+    }
+
+    fn planar_after(&self, _image: &ImagePixel) -> u16 {
+        // Decoders expect sample interleave, and that is what Planar Configuration 0 describes (PS3.5 8.2.3).
+        0
+    }
+
+    fn keeps_unused_bits(&self) -> bool {
+        false
+    }
+}
+
+thread_local! {
+    /// The pixels of a frame that came plane by plane.
+    static PIXELS: Buffer = const { Buffer::new(Vec::new()) };
+}
+
+/// The frame header for an image, or `None` when JPEG-LS or this encoder has no form for it.
+fn frame_header(image: &ImagePixel) -> Option<FrameHeader> {
+    let stored = u32::from(image.bits_stored);
+    let (least, most) = match image.bits_allocated {
+        8 => (8, 8),
+        16 => (9, 16),
+        _ => return None,
+    };
+    let fits = (1..=most).contains(&stored)
+        && matches!(image.samples, 1 | 3 | 4)
+        && image.rows > 0
+        && image.columns > 0;
+    fits.then(|| FrameHeader {
+        columns: u32::from(image.columns),
+        rows: u32::from(image.rows),
+        // JPEG-LS knows no sign and no Bits Allocated, so a precision stands for both. It is Bits Stored, but never so
+        // small that a decoder would give cells of another width than Bits Allocated, nor below 8:
+        //   Bits Stored 2 to 8 in 16 bits at that precision: dcmdjpls 3.6.7 refuses it («image data mismatch»), GDCM 3.2
+        //   ends its whole process; at precision 9 pydicom (pyjpegls, pylibjpeg, GDCM), GDCM and dcmdjpls agree.
+        //   Bits Stored 2 to 7 in 8 bits at that precision: dcmdjpls refuses it, GDCM fails at 6 and 7; at precision 8
+        //   all agree.
+        // pydicom extends the sign from the precision on, so the pattern must be the cell cut to the precision, that is
+        // with its sign extended beyond Bits Stored: cells are canonical there (see `keeps_unused_bits`).
+        precision: stored.max(least),
+        components: u32::from(image.samples),
+    })
+}

@@ -1,0 +1,228 @@
+//! What a transfer syntax may carry: PS3.5 8.2 as a table, tables 8.2.2-1 (RLE) and 8.2.3-1 (JPEG-LS).
+
+use std::ops::RangeInclusive;
+
+use super::encoder::describe;
+use super::reason::Reason;
+use crate::dicom::{ImagePixel, Photometric, TransferSyntax, uids};
+
+/// Whether PS3.5 8.2 lets `target` carry such an image.
+///
+/// # Errors
+/// The reason why not: what the image is, and what the target takes.
+pub fn allows(target: &TransferSyntax, image: &ImagePixel) -> Result<(), Reason> {
+    let keyword = target.keyword;
+    let rows: Vec<&Row> = PROFILE.iter().filter(|row| row.transfer_syntaxes.contains(&target.uid)).collect();
+    if rows.is_empty() {
+        return Err(Reason::NoEncoder(target.keyword.to_owned()));
+    }
+    let (bits_stored, bits_allocated, high_bit) = (image.bits_stored, image.bits_allocated, image.high_bit);
+    if bits_allocated == 1 {
+        return Err(Reason::OneBit { target: keyword, takes: nearest(&rows, image) });
+    }
+    if bits_stored > bits_allocated {
+        return Err(Reason::BitsStored { bits_stored, bits_allocated });
+    }
+    if !rows.iter().any(|row| row.takes(image)) {
+        let takes = nearest(&rows, image);
+        return Err(Reason::NotInProfile { target: keyword, image: describe(image), takes });
+    }
+    if high_bit.checked_add(1) != Some(bits_stored) {
+        return Err(Reason::HighBit { high_bit, bits_stored });
+    }
+    Ok(())
+}
+
+/// One row of the tables of PS3.5 8.2.
+struct Row {
+    transfer_syntaxes: &'static [&'static str],
+    photometric: &'static [Photometric],
+    samples: u16,
+    /// Whether Pixel Representation may be 1.
+    signed: bool,
+    bits_allocated: &'static [u16],
+    bits_stored: RangeInclusive<u16>,
+}
+
+const MONOCHROME: &[Photometric] = &[Photometric::Monochrome1, Photometric::Monochrome2];
+const PALETTE: &[Photometric] = &[Photometric::PaletteColor];
+const YBR_FULL: &[Photometric] = &[Photometric::YbrFull];
+const RGB: &[Photometric] = &[Photometric::Rgb];
+
+const RLE: &[&str] = &[uids::RLE_LOSSLESS];
+const JPEG_LS: &[&str] = &[uids::JPEG_LS_LOSSLESS, uids::JPEG_LS_NEAR_LOSSLESS];
+const JPEG_LS_LOSSLESS: &[&str] = &[uids::JPEG_LS_LOSSLESS];
+
+#[rustfmt::skip]
+static PROFILE: &[Row] = &[
+    row(RLE,              MONOCHROME, 1, true,  &[8, 16], 1..=16),
+    row(RLE,              PALETTE,    1, false, &[8, 16], 1..=16),
+    row(RLE,              YBR_FULL,   3, false, &[8],     1..=8),
+    row(RLE,              RGB,        3, false, &[8, 16], 1..=16),
+    row(JPEG_LS,          MONOCHROME, 1, true,  &[8, 16], 2..=16),
+    row(JPEG_LS_LOSSLESS, PALETTE,    1, false, &[8, 16], 2..=16),
+    row(JPEG_LS,          YBR_FULL,   3, false, &[8],     2..=8),
+    row(JPEG_LS,          RGB,        3, false, &[8, 16], 2..=16),
+];
+
+const fn row(
+    transfer_syntaxes: &'static [&'static str],
+    photometric: &'static [Photometric],
+    samples: u16,
+    signed: bool,
+    bits_allocated: &'static [u16],
+    bits_stored: RangeInclusive<u16>,
+) -> Row {
+    Row { transfer_syntaxes, photometric, samples, signed, bits_allocated, bits_stored }
+}
+
+impl Row {
+    fn takes(&self, image: &ImagePixel) -> bool {
+        self.photometric.contains(&image.photometric)
+            && self.samples == image.samples
+            && (self.signed || !image.signed)
+            && self.bits_allocated.contains(&image.bits_allocated)
+            && self.bits_stored.contains(&image.bits_stored)
+    }
+
+    fn sentence(&self) -> String {
+        let photometric: Vec<&str> = self.photometric.iter().map(Photometric::as_str).collect();
+        let allocated: Vec<String> = self.bits_allocated.iter().map(u16::to_string).collect();
+        format!(
+            "{} with {} sample{}, {} to {} of {} bits, {}",
+            photometric.join(" or "),
+            self.samples,
+            if self.samples == 1 { "" } else { "s" },
+            self.bits_stored.start(),
+            self.bits_stored.end(),
+            allocated.join(" or "),
+            if self.signed { "signed or unsigned" } else { "unsigned" }
+        )
+    }
+}
+
+/// What the row for this photometric interpretation takes; without such a row, which interpretations there are.
+fn nearest(rows: &[&Row], image: &ImagePixel) -> String {
+    match rows.iter().find(|row| row.photometric.contains(&image.photometric)) {
+        Some(row) => row.sentence(),
+        None => {
+            let all: Vec<&str> =
+                rows.iter().flat_map(|row| row.photometric.iter().map(Photometric::as_str)).collect();
+            format!("only {}", all.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image() -> ImagePixel {
+        ImagePixel {
+            rows: 4,
+            columns: 4,
+            frames: 1,
+            samples: 1,
+            photometric: Photometric::Monochrome2,
+            planar: 0,
+            bits_allocated: 16,
+            bits_stored: 12,
+            high_bit: 11,
+            signed: false,
+        }
+    }
+
+    fn syntax(keyword: &str) -> &'static TransferSyntax {
+        TransferSyntax::of_name(keyword).unwrap()
+    }
+
+    /// Every combination, against the tables of PS3.5 8.2 written as conditions.
+    #[test]
+    fn the_table_says_what_the_standard_says() {
+        let photometric = [
+            Photometric::Monochrome1,
+            Photometric::Monochrome2,
+            Photometric::PaletteColor,
+            Photometric::Rgb,
+            Photometric::YbrFull,
+            Photometric::YbrFull422,
+            Photometric::YbrRct,
+            Photometric::Other("HSV".to_owned()),
+        ];
+        let mut allowed = 0;
+        for target in ["RLELossless", "JPEGLSLossless"] {
+            let least = if target == "RLELossless" { 1 } else { 2 };
+            for photometric in &photometric {
+                for samples in [1, 2, 3, 4] {
+                    for signed in [false, true] {
+                        for bits_allocated in [8, 12, 16, 24, 32, 64] {
+                            for bits_stored in 1..=bits_allocated {
+                                let image = ImagePixel {
+                                    photometric: photometric.clone(),
+                                    samples,
+                                    signed,
+                                    bits_allocated,
+                                    bits_stored,
+                                    high_bit: bits_stored - 1,
+                                    ..image()
+                                };
+                                let byte_or_word = matches!(bits_allocated, 8 | 16);
+                                let expected = bits_stored >= least
+                                    && byte_or_word
+                                    && match photometric {
+                                        Photometric::Monochrome1 | Photometric::Monochrome2 => samples == 1,
+                                        Photometric::PaletteColor => samples == 1 && !signed,
+                                        Photometric::Rgb => samples == 3 && !signed,
+                                        Photometric::YbrFull => {
+                                            samples == 3 && !signed && bits_allocated == 8
+                                        }
+                                        _ => false,
+                                    };
+                                assert_eq!(allows(syntax(target), &image).is_ok(), expected, "{image:?}");
+                                allowed += usize::from(expected);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        assert_eq!(allowed, 291);
+    }
+
+    #[test]
+    fn each_odd_image_has_its_reason() {
+        let cases = [
+            (ImagePixel { bits_allocated: 1, bits_stored: 1, high_bit: 0, ..image() }, "one_bit"),
+            (ImagePixel { bits_allocated: 32, bits_stored: 32, high_bit: 31, ..image() }, "not_in_profile"),
+            (ImagePixel { bits_allocated: 12, ..image() }, "not_in_profile"),
+            (ImagePixel { bits_stored: 17, high_bit: 16, ..image() }, "bits_stored"),
+            (ImagePixel { high_bit: 15, ..image() }, "high_bit"),
+            (ImagePixel { bits_stored: 1, high_bit: 0, ..image() }, "not_in_profile"),
+            (ImagePixel { photometric: Photometric::YbrFull422, samples: 3, ..image() }, "not_in_profile"),
+            (ImagePixel { samples: 65535, ..image() }, "not_in_profile"),
+        ];
+        for (image, name) in cases {
+            let reason = allows(syntax("JPEGLSLossless"), &image).unwrap_err();
+            assert_eq!(reason.name(), name, "{reason}");
+        }
+        let none = allows(syntax("HTJ2KLossless"), &image()).unwrap_err();
+        assert_eq!(none.name(), "no_encoder");
+    }
+
+    #[test]
+    fn the_sentence_names_both_sides() {
+        let image = ImagePixel { bits_allocated: 32, bits_stored: 32, high_bit: 31, ..image() };
+        let reason = allows(syntax("RLELossless"), &image).unwrap_err().to_string();
+        assert_eq!(
+            reason,
+            "it is 4x4 MONOCHROME2, 1 sample, 32 of 32 bits, unsigned, and RLELossless takes MONOCHROME1 or \
+             MONOCHROME2 with 1 sample, 1 to 16 of 8 or 16 bits, signed or unsigned"
+        );
+        let odd = ImagePixel { photometric: Photometric::YbrFull422, samples: 3, ..image };
+        let reason = allows(syntax("RLELossless"), &odd).unwrap_err().to_string();
+        assert!(
+            reason.ends_with("RLELossless takes only MONOCHROME1, MONOCHROME2, PALETTE COLOR, YBR_FULL, RGB"),
+            "{reason}"
+        );
+    }
+}

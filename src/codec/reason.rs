@@ -1,0 +1,152 @@
+//! Why an instance is kept as it was received instead of being compressed: each with a stable name and a sentence.
+
+use super::encoder::EncodeError;
+use super::verify::VerifyError;
+
+/// Why an instance is kept as it was received.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// No target was asked for.
+    #[error("no compression is asked for")]
+    NoTarget,
+    /// The instance came in the target syntax.
+    #[error("it was received in {0} already")]
+    SameTransferSyntax(&'static str),
+    /// No encoder makes the target syntax.
+    #[error("no encoder here makes {0}")]
+    NoEncoder(String),
+    /// The pixels came compressed.
+    #[error("its pixel data came compressed already")]
+    AlreadyCompressed,
+    /// There is no pixel data at the top level.
+    #[error("it has no Pixel Data (7FE0,0010)")]
+    NoPixelData,
+    /// The pixels are floating point numbers, which no encapsulated syntax takes (PS3.5 A.4).
+    #[error("it has {0}, and PS3.5 A.4 lets only Pixel Data (7FE0,0010) be encapsulated")]
+    FloatPixelData(&'static str),
+    /// The data set is signed, and a signature covers the bytes of the pixels as they were.
+    #[error("it has a digital signature {0}, which the new encoding would break")]
+    DigitalSignature(&'static str),
+    /// Cells of one bit.
+    #[error("its cells have one bit, and {target} takes {takes}")]
+    OneBit {
+        /// The keyword of the target syntax.
+        target: &'static str,
+        /// What the target syntax takes.
+        takes: String,
+    },
+    /// PS3.5 8.2 does not let the target syntax carry such an image.
+    #[error("it is {image}, and {target} takes {takes}")]
+    NotInProfile {
+        /// The keyword of the target syntax.
+        target: &'static str,
+        /// What the image is.
+        image: String,
+        /// What the target syntax takes, of the row that comes nearest.
+        takes: String,
+    },
+    /// High Bit is not Bits Stored - 1.
+    #[error("its High Bit is {high_bit}, and {bits_stored} bits stored from bit 0 on end at {}", bits_stored.saturating_sub(1))]
+    HighBit {
+        /// High Bit (0028,0102).
+        high_bit: u16,
+        /// Bits Stored (0028,0101).
+        bits_stored: u16,
+    },
+    /// Bits Stored is more than Bits Allocated.
+    #[error("its Bits Stored is {bits_stored}, and its Bits Allocated only {bits_allocated}")]
+    BitsStored {
+        /// Bits Stored (0028,0101).
+        bits_stored: u16,
+        /// Bits Allocated (0028,0100).
+        bits_allocated: u16,
+    },
+    /// The bits above Bits Stored carry something that the target syntax would drop.
+    #[error("frame {frame} has bits above Bits Stored that carry something, and {target} would drop them")]
+    UnusedBits {
+        /// The frame, counted from 1.
+        frame: u32,
+        /// The keyword of the target syntax.
+        target: &'static str,
+    },
+    /// There is less pixel data than the attributes ask for.
+    #[error("its pixel data has {found} bytes, and its attributes ask for {expected}")]
+    PixelDataShort {
+        /// Bytes by the attributes.
+        expected: u64,
+        /// Bytes there are.
+        found: u64,
+    },
+    /// There is more pixel data than the attributes ask for.
+    #[error("its pixel data has {found} bytes, and its attributes ask for only {expected}")]
+    PixelDataLong {
+        /// Bytes by the attributes.
+        expected: u64,
+        /// Bytes there are.
+        found: u64,
+    },
+    /// The attributes of the Image Pixel Module do not describe an image.
+    #[error("its image pixel attributes are unusable: {0}")]
+    ImagePixelUnusable(String),
+    /// The elements around the pixel data cannot be written as Explicit VR Little Endian.
+    #[error("its elements cannot be written as Explicit VR Little Endian: {0}")]
+    HeaderNotRewritable(String),
+    /// The encoded pixel data is not smaller.
+    #[error("compressed it would not be smaller than its {native_bytes} bytes")]
+    Grew {
+        /// Bytes of the native pixel data.
+        native_bytes: u64,
+    },
+    /// The encoder failed.
+    #[error("frame {frame} could not be encoded: {error}")]
+    EncodeFailed {
+        /// The frame, counted from 1.
+        frame: u32,
+        /// What the encoder says.
+        error: EncodeError,
+    },
+    /// A frame did not come back as it was.
+    #[error("frame {frame} was not proven: {error}")]
+    Mismatch {
+        /// The frame, counted from 1.
+        frame: u32,
+        /// What differs.
+        error: VerifyError,
+    },
+    /// The encoder or the decoder panicked.
+    #[error("the codec panicked at frame {frame}: {message}")]
+    EncoderPanicked {
+        /// The frame, counted from 1.
+        frame: u32,
+        /// What the panic said.
+        message: String,
+    },
+}
+
+impl Reason {
+    /// A stable name in snake case, for metrics, logs and receipts.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Reason::NoTarget => "no_target",
+            Reason::SameTransferSyntax(_) => "same_transfer_syntax",
+            Reason::NoEncoder(_) => "no_encoder",
+            Reason::AlreadyCompressed => "already_compressed",
+            Reason::NoPixelData => "no_pixel_data",
+            Reason::FloatPixelData(_) => "float_pixel_data",
+            Reason::DigitalSignature(_) => "digital_signature",
+            Reason::OneBit { .. } => "one_bit",
+            Reason::NotInProfile { .. } => "not_in_profile",
+            Reason::HighBit { .. } => "high_bit",
+            Reason::BitsStored { .. } => "bits_stored",
+            Reason::UnusedBits { .. } => "unused_bits",
+            Reason::PixelDataShort { .. } => "pixel_data_short",
+            Reason::PixelDataLong { .. } => "pixel_data_long",
+            Reason::ImagePixelUnusable(_) => "image_pixel_unusable",
+            Reason::HeaderNotRewritable(_) => "header_not_rewritable",
+            Reason::Grew { .. } => "grew",
+            Reason::EncodeFailed { .. } => "encode_failed",
+            Reason::Mismatch { .. } => "verify_mismatch",
+            Reason::EncoderPanicked { .. } => "encoder_panicked",
+        }
+    }
+}

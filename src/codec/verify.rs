@@ -1,0 +1,243 @@
+//! Proof of one frame: decode its codestream and compare every cell with what was received.
+
+use super::encoder::{DecodeError, Decoder, Frame};
+use super::scratch::{self, Buffer};
+
+/// Why a codestream does not stand for its frame.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// It cannot be decoded.
+    #[error("{decoder} cannot decode it: {error}")]
+    Decode {
+        /// The decoder's name.
+        decoder: &'static str,
+        /// What the decoder says.
+        error: DecodeError,
+    },
+    /// It decodes to other cells.
+    #[error("{decoder} decodes it to other cells, the first at byte {offset} of the frame")]
+    Differs {
+        /// The decoder's name.
+        decoder: &'static str,
+        /// The first byte of the frame that differs (or is missing).
+        offset: usize,
+    },
+}
+
+/// Proves that `codestream` decodes to exactly the cells of `frame`.
+///
+/// # Errors
+/// When it does not.
+pub fn verify(decoder: &dyn Decoder, codestream: &[u8], frame: &Frame<'_>) -> Result<(), VerifyError> {
+    scratch::with(&CELLS, |cells| {
+        decoder
+            .decode(codestream, frame.image, cells)
+            .map_err(|error| VerifyError::Decode { decoder: decoder.name(), error })?;
+        if cells.as_slice() == frame.cells {
+            return Ok(());
+        }
+        let same = cells.iter().zip(frame.cells).take_while(|(decoded, received)| decoded == received);
+        Err(VerifyError::Differs { decoder: decoder.name(), offset: same.count() })
+    })
+}
+
+thread_local! {
+    /// The decoded cells.
+    static CELLS: Buffer = const { Buffer::new(Vec::new()) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cells::unused_bits_are_canonical;
+    use super::super::decoders::DECODERS;
+    use super::super::encoder::Encoder;
+    use super::super::encoders::ENCODERS;
+    use super::*;
+    use crate::dicom::{ImagePixel, Photometric};
+
+    /// What the cells of a test frame hold.
+    const CONTENTS: &[&str] = &["zeros", "maximum", "gradient", "noise", "checker", "minimum"];
+    const SIZES: &[(u16, u16)] =
+        &[(1, 1), (1, 7), (1, 300), (9, 1), (300, 1), (13, 17), (3, 129), (2, 256), (5, 131)];
+
+    /// Every width, sign, sample count, planar order, content and size that an encoder takes comes back cell by cell.
+    #[test]
+    fn every_kind_of_frame_comes_back_from_every_encoder() {
+        let mut proven = 0;
+        for image in images() {
+            for content in CONTENTS {
+                let cells = cells_of(&image, content);
+                assert!(unused_bits_are_canonical(&cells, &image), "{image:?} {content}");
+                proven += prove(&image, &cells, content);
+            }
+        }
+        assert!(proven > 5000, "only {proven} frames were encoded");
+    }
+
+    /// Overlays and garbage above Bits Stored come back too, where the encoder says that it keeps them.
+    #[test]
+    fn unused_bits_come_back_from_encoders_that_keep_them() {
+        for image in images().filter(|image| image.bits_stored < image.bits_allocated) {
+            let frame_bytes = image.frame_bytes().unwrap() as usize;
+            let cells = noise(frame_bytes, 7);
+            if frame_bytes > 64 {
+                assert!(!unused_bits_are_canonical(&cells, &image), "{image:?}");
+            }
+            for encoder in ENCODERS.iter().filter(|encoder| encoder.keeps_unused_bits()) {
+                round_trip(*encoder, &image, &cells, "noise in all bits");
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_codestream_is_noticed() {
+        let image = image(16, 12, true, 1, 0, (40, 40));
+        let cells = cells_of(&image, "gradient");
+        let frame = Frame { cells: &cells, image: &image };
+        for encoder in ENCODERS {
+            let mut codestream = Vec::new();
+            encoder.encode(&frame, &mut codestream).unwrap();
+            let decoder = decoder_for(*encoder);
+            assert_eq!(verify(decoder, &codestream, &frame), Ok(()));
+            let last = codestream.len() - 8;
+            codestream[last] ^= 0x10;
+            assert!(verify(decoder, &codestream, &frame).is_err(), "{}", encoder.name());
+        }
+    }
+
+    #[test]
+    fn a_codestream_of_another_frame_is_refused_by_its_header() {
+        let image = image(16, 12, false, 1, 0, (40, 40));
+        let cells = cells_of(&image, "gradient");
+        let frame = Frame { cells: &cells, image: &image };
+        let mut codestream = Vec::new();
+        for encoder in ENCODERS {
+            encoder.encode(&frame, &mut codestream).unwrap();
+            let wide = ImagePixel { samples: 3, photometric: Photometric::Rgb, ..image.clone() };
+            let error = decoder_for(*encoder).decode(&codestream, &wide, &mut Vec::new()).unwrap_err();
+            assert!(matches!(error, DecodeError::OtherFrame { .. }), "{}: {error}", encoder.name());
+        }
+        encoder_named("charls").encode(&frame, &mut codestream).unwrap();
+        let deep = ImagePixel { rows: 41, ..image.clone() };
+        let error = decoder_for(encoder_named("charls")).decode(&codestream, &deep, &mut Vec::new());
+        assert!(matches!(error, Err(DecodeError::OtherFrame { .. })), "{error:?}");
+    }
+
+    fn prove(image: &ImagePixel, cells: &[u8], content: &str) -> usize {
+        let mut proven = 0;
+        for encoder in ENCODERS {
+            let takes = match encoder.name() {
+                "charls" => image.bits_allocated <= 16,
+                _ => true,
+            };
+            if takes {
+                round_trip(*encoder, image, cells, content);
+                proven += 1;
+            }
+        }
+        proven
+    }
+
+    fn round_trip(encoder: &dyn Encoder, image: &ImagePixel, cells: &[u8], content: &str) {
+        let frame = Frame { cells, image };
+        let mut codestream = Vec::new();
+        let name = encoder.name();
+        encoder
+            .encode(&frame, &mut codestream)
+            .unwrap_or_else(|error| panic!("{name} {image:?} {content}: {error}"));
+        verify(decoder_for(encoder), &codestream, &frame)
+            .unwrap_or_else(|error| panic!("{name} {image:?} {content}: {error}"));
+    }
+
+    fn encoder_named(name: &str) -> &'static dyn Encoder {
+        *ENCODERS.iter().find(|encoder| encoder.name() == name).unwrap()
+    }
+
+    fn decoder_for(encoder: &dyn Encoder) -> &'static dyn Decoder {
+        *DECODERS.iter().find(|decoder| decoder.transfer_syntax() == encoder.transfer_syntax()).unwrap()
+    }
+
+    fn images() -> impl Iterator<Item = ImagePixel> {
+        let widths = [
+            (8, &[1, 2, 3, 7, 8][..]),
+            (16, &[1, 2, 7, 8, 9, 10, 12, 15, 16][..]),
+            (32, &[8, 17, 31, 32][..]),
+        ];
+        let layouts = [(1, 0), (3, 0), (3, 1)];
+        widths.into_iter().flat_map(move |(allocated, stored)| {
+            stored.iter().flat_map(move |stored| {
+                [false, true].into_iter().flat_map(move |signed| {
+                    layouts.into_iter().flat_map(move |(samples, planar)| {
+                        SIZES
+                            .iter()
+                            .map(move |size| image(allocated, *stored, signed, samples, planar, *size))
+                    })
+                })
+            })
+        })
+    }
+
+    fn image(
+        allocated: u16,
+        stored: u16,
+        signed: bool,
+        samples: u16,
+        planar: u16,
+        (rows, columns): (u16, u16),
+    ) -> ImagePixel {
+        ImagePixel {
+            rows,
+            columns,
+            frames: 1,
+            samples,
+            photometric: if samples == 1 { Photometric::Monochrome2 } else { Photometric::Rgb },
+            planar,
+            bits_allocated: allocated,
+            bits_stored: stored,
+            high_bit: stored - 1,
+            signed,
+        }
+    }
+
+    /// Canonical cells: within Bits Stored, with the sign extended.
+    fn cells_of(image: &ImagePixel, content: &str) -> Vec<u8> {
+        let bytes_per_cell = image.bytes_per_cell();
+        let count = image.frame_cells() as usize;
+        let random = noise(count * 8, 1);
+        let stored = u32::from(image.bits_stored);
+        let (low, high) = if image.signed {
+            (-(1_i64 << (stored - 1)), (1_i64 << (stored - 1)) - 1)
+        } else {
+            (0, (1_i64 << stored) - 1)
+        };
+        let mut cells = Vec::with_capacity(count * bytes_per_cell);
+        for at in 0..count {
+            let value = match content {
+                "zeros" => 0,
+                "maximum" => high,
+                "minimum" => low,
+                "gradient" => low + (at as i64 / 3) % (high - low + 1),
+                "checker" => [low, high][at % 2],
+                "noise" => {
+                    let mut bytes = [0; 8];
+                    bytes[..7].copy_from_slice(&random[at * 8..at * 8 + 7]);
+                    low + i64::from_le_bytes(bytes) % (high - low + 1)
+                }
+                other => panic!("no such content: {other}"),
+            };
+            cells.extend_from_slice(&value.to_le_bytes()[..bytes_per_cell]);
+        }
+        cells
+    }
+
+    fn noise(bytes: usize, seed: u64) -> Vec<u8> {
+        let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        let next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 32) as u8
+        };
+        std::iter::repeat_with(next).take(bytes).collect()
+    }
+}
