@@ -54,7 +54,7 @@ pub(super) async fn attend(common: Arc<Common>, stream: TcpStream, peer: SocketA
         duration: Duration::ZERO,
     };
     let (stream, outcome) = converse(&common, stream, &mut connection).await;
-    say_goodbye(&common, stream, &outcome).await;
+    say_goodbye(&common, stream, &outcome, connection.association.is_some()).await;
     connection.outcome = outcome;
     connection.duration = start.elapsed();
     common.handler.closed(&connection);
@@ -350,8 +350,8 @@ fn not_taken(error: Option<std::io::Error>) -> Outcome {
 
 /// Sends the last PDU, if there is one, and waits for the peer to close, so that it is not lost: closing a socket
 /// with unread bytes discards what is on its way (PS3.8 9.2, state Sta13).
-async fn say_goodbye(common: &Common, mut stream: TcpStream, outcome: &Outcome) {
-    let Some(last_words) = last_words(outcome) else { return };
+async fn say_goodbye(common: &Common, mut stream: TcpStream, outcome: &Outcome, associated: bool) {
+    let Some(last_words) = last_words(outcome, associated) else { return };
     let deadline = Instant::now() + common.config.deadlines.close;
     let mut drain = common.drain.clone();
     let goodbye = async {
@@ -377,15 +377,14 @@ async fn say_goodbye(common: &Common, mut stream: TcpStream, outcome: &Outcome) 
     }
 }
 
-/// What a peer is told at the end.
-fn last_words(outcome: &Outcome) -> Option<[u8; 10]> {
+/// What a peer is told at the end. One that has not asked for an association yet is no peer.
+fn last_words(outcome: &Outcome, associated: bool) -> Option<[u8; 10]> {
     match outcome {
         Outcome::Released => Some(RELEASE_RP_PDU),
         Outcome::Rejected(rejection) => Some(pdu::reject(rejection.code())),
         Outcome::Aborted(violation) => Some(pdu::abort(violation.code())),
-        Outcome::TimedOut(Step::Idle | Step::Message) | Outcome::TooSlow | Outcome::Drained => {
-            Some(pdu::abort([2, 0]))
-        }
+        Outcome::TimedOut(Step::Idle | Step::Message) | Outcome::TooSlow => Some(pdu::abort([2, 0])),
+        Outcome::Drained => associated.then(|| pdu::abort([2, 0])),
         // Nobody is there, nobody reads, or nobody has said anything that could be answered.
         Outcome::TimedOut(Step::Request | Step::Response)
         | Outcome::PeerAborted(_)
@@ -404,7 +403,7 @@ mod tests {
     fn the_first_six_bytes_tell_dicom_from_anything_else() {
         let verdict = |bytes: &[u8; 6]| match request_length(Header::parse(*bytes)) {
             Ok(length) => format!("request of {length}"),
-            Err(outcome) => match last_words(&outcome) {
+            Err(outcome) => match last_words(&outcome, false) {
                 Some(words) => format!("{} {:?}", outcome.name(), &words[8..]),
                 None => outcome.name().to_owned(),
             },
