@@ -1,5 +1,6 @@
 //! Condenser: a DICOM network node that compresses what it receives, and the encoder core inside it.
 
+pub mod cli;
 pub mod codec;
 pub mod dicom;
 pub mod net;

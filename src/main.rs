@@ -1,2 +1,7 @@
 //! The `condenser` command: hands over to the library.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    condenser::cli::run()
+}

@@ -1,0 +1,53 @@
+//! The table of commands: what `condenser` can be asked for, and who answers.
+
+use super::outcome::exit_code;
+use super::{compress, echo, inspect, send, syntaxes};
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Receives DICOM instances, compresses them losslessly, proves the result and keeps it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "condenser",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = "`condenser COMMAND --help` shows the options of a command with examples."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Compress files and folders losslessly, without a node.
+    Compress(compress::Arguments),
+    /// Ask a DICOM peer for a sign of life.
+    Echo(echo::Arguments),
+    /// Send files and folders to a DICOM peer, as they are.
+    Send(send::Arguments),
+    /// Show what files are and what they can be compressed to; nothing of the patient.
+    Inspect(inspect::Arguments),
+    /// List the transfer syntaxes and what is done with each.
+    Syntaxes(syntaxes::Arguments),
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are such «errors» too, with exit code 0. Nothing can be done when they cannot be shown.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    exit_code(match cli.command {
+        Command::Compress(arguments) => compress::run(&arguments),
+        Command::Echo(arguments) => echo::run(&arguments),
+        Command::Send(arguments) => send::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Syntaxes(arguments) => syntaxes::run(&arguments),
+    })
+}

@@ -1,0 +1,259 @@
+//! `condenser compress` as a user runs it, on made files.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
+
+mod cli_support;
+
+use cli_support::{Made, condenser};
+use condenser::codec::DECODERS;
+use condenser::dicom::{
+    DataSet, EncapsulatedFrames, FileMeta, ImagePixel, Limits, Section, Source, Tag, VrEncoding, uids, walk,
+};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// A compressed file, taken apart: its transfer syntax, the bytes before Pixel Data, and the decoded cells.
+struct Opened {
+    transfer_syntax: String,
+    header: Vec<u8>,
+    cells: Vec<u8>,
+    data_set: DataSet,
+}
+
+fn open(path: &Path) -> Opened {
+    let file = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let (meta, offset) = FileMeta::parse(&file).unwrap();
+    let section = Section::from(&file, offset).unwrap();
+    let data_set = walk(&section, VrEncoding::ExplicitLittle, &Limits::default()).unwrap();
+    let image = ImagePixel::from_data_set(&section, &data_set).unwrap();
+    let frames = EncapsulatedFrames::of(&section, &data_set, image.frames).unwrap();
+    let decoder = DECODERS.iter().find(|decoder| decoder.transfer_syntax() == meta.transfer_syntax).unwrap();
+    let mut cells = Vec::new();
+    for index in 0..frames.len() {
+        let mut frame = Vec::new();
+        decoder.decode(&frames.codestream(&section, index).unwrap(), &image, &mut frame).unwrap();
+        cells.extend(frame);
+    }
+    let first = data_set.elements.iter().find(|element| element.tag.group == 0x7FE0).unwrap();
+    let header = section.bytes(0..first.start).unwrap().into_owned();
+    Opened { transfer_syntax: meta.transfer_syntax, header, cells, data_set }
+}
+
+fn files(root: &Path) -> BTreeSet<PathBuf> {
+    let entries = walkdir::WalkDir::new(root).into_iter().map(Result::unwrap);
+    let files = entries.filter(|entry| entry.file_type().is_file());
+    files.map(|entry| entry.path().strip_prefix(root).unwrap().to_owned()).collect()
+}
+
+#[test]
+fn one_file_becomes_one_smaller_proven_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.dcm"), folder.path().join("out.dcm"));
+    let made = Made::default();
+    made.write(&input);
+    let run = condenser([Path::new("compress"), &input, &output]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stdout.contains("times smaller"), "{}", run.stdout);
+    assert!(run.stderr.contains("1 file condensed to JPEGLSLossless"), "{}", run.stderr);
+    let opened = open(&output);
+    assert_eq!(opened.transfer_syntax, uids::JPEG_LS_LOSSLESS);
+    assert_eq!(opened.header, made.header(), "every other element is as it was");
+    assert_eq!(opened.cells, made.cells());
+    assert!(output.metadata().unwrap().len() < input.metadata().unwrap().len());
+    assert_eq!(files(folder.path()).len(), 2, "no draft is left");
+}
+
+#[test]
+fn every_way_in_and_every_target_gives_the_same_cells() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, transfer_syntax) in [
+        ("explicit", uids::EXPLICIT_VR_LITTLE_ENDIAN),
+        ("implicit", uids::IMPLICIT_VR_LITTLE_ENDIAN),
+        ("deflated", uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN),
+    ] {
+        for (target, uid) in
+            [("RLELossless", uids::RLE_LOSSLESS), ("1.2.840.10008.1.2.4.80", uids::JPEG_LS_LOSSLESS)]
+        {
+            let made = Made { transfer_syntax, frames: 3, ..Made::default() };
+            let input = folder.path().join(name);
+            let output = folder.path().join(format!("{name}.{uid}"));
+            made.write(&input);
+            let run =
+                condenser([Path::new("compress"), &input, &output, Path::new("--to"), Path::new(target)]);
+            assert_eq!(run.code, 0, "{name} {target}: {} {}", run.stdout, run.stderr);
+            let opened = open(&output);
+            assert_eq!(
+                (opened.transfer_syntax.as_str(), opened.cells),
+                (uid, made.cells()),
+                "{name} {target}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_file_without_a_head_is_taken_as_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    for transfer_syntax in [uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN] {
+        let made = Made { transfer_syntax, ..Made::default() };
+        let (input, output) = (folder.path().join("bare"), folder.path().join(transfer_syntax));
+        std::fs::write(&input, made.data_set()).unwrap();
+        assert_eq!(condenser([Path::new("compress"), &input, &output]).code, 0);
+        assert_eq!(open(&output).cells, made.cells());
+        let (meta, _) = FileMeta::parse(&std::fs::read(&output).unwrap()).unwrap();
+        assert_eq!(
+            (meta.sop_class.as_str(), meta.sop_instance.as_str()),
+            (made.sop_class, made.sop_instance)
+        );
+    }
+}
+
+/// The output is complete: what cannot be compressed is there too, byte for byte, with the reason.
+#[test]
+fn a_folder_is_mirrored_and_complete() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in"), folder.path().join("out"));
+    Made::default().write(&input.join("a/1.dcm"));
+    Made { sop_instance: "1.2.3.5", frames: 4, ..Made::default() }.write(&input.join("a/b/2.dcm"));
+    Made { pixels: false, ..Made::default() }.write(&input.join("report.dcm"));
+    Made { bits_allocated: 32, ..Made::default() }.write(&input.join("deep.dcm"));
+    std::fs::write(input.join("notes.txt"), b"not DICOM").unwrap();
+    std::fs::write(input.join("empty"), b"").unwrap();
+    let mut cut = Made::default().file();
+    cut.truncate(cut.len() - 1000);
+    std::fs::write(input.join("cut.dcm"), &cut).unwrap();
+    Made { transfer_syntax: "1.2.840.113619.5.2", ..Made::default() }.write(&input.join("private.dcm"));
+    let run = condenser([Path::new("compress"), Path::new("--json"), &input, &output]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(files(&output), files(&input));
+    let mut reasons = BTreeSet::new();
+    for object in run.json() {
+        let path = PathBuf::from(object["path"].as_str().unwrap());
+        let relative = path.strip_prefix(&input).unwrap();
+        assert_eq!(Path::new(object["output"].as_str().unwrap()), output.join(relative));
+        assert_eq!(object["target"], "JPEGLSLossless");
+        if object["outcome"] == "condensed" {
+            assert!(object["ratio"].as_f64().unwrap() > 1.2, "{object}");
+            assert!(object["verified_by"].is_string() && object["encoder"].is_string(), "{object}");
+            let native = object["native_bytes"].as_u64().unwrap();
+            assert_eq!(native, object["frames"].as_u64().unwrap() * 64 * 48 * 2, "{object}");
+            assert!(object["encoded_bytes"].as_u64().unwrap() < native);
+        } else {
+            assert_eq!(object["outcome"], "kept", "{object}");
+            assert!(object["explanation"].as_str().unwrap().len() > 10, "{object}");
+            assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(output.join(relative)).unwrap());
+            reasons.insert(format!("{} {}", relative.display(), object["reason"].as_str().unwrap()));
+        }
+    }
+    let expected = [
+        "cut.dcm damaged",
+        "deep.dcm not_in_profile",
+        "empty not_dicom",
+        "notes.txt not_dicom",
+        "private.dcm unknown_transfer_syntax",
+        "report.dcm no_pixel_data",
+    ];
+    assert_eq!(reasons, expected.map(str::to_owned).into());
+    assert!(run.stderr.contains("2 files condensed"), "{}", run.stderr);
+    // What came out is not compressed twice.
+    let again = condenser([
+        Path::new("compress"),
+        Path::new("--json"),
+        &output.join("a"),
+        &folder.path().join("again"),
+    ]);
+    assert!(again.json().iter().all(|object| object["reason"] == "already_compressed"), "{}", again.stdout);
+}
+
+#[test]
+fn what_is_there_is_replaced_only_by_force() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.dcm"), folder.path().join("out.dcm"));
+    Made::default().write(&input);
+    std::fs::write(&output, b"precious").unwrap();
+    let run = condenser([Path::new("compress"), &input, &output]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("in.dcm") && run.stderr.contains("--force"), "{}", run.stderr);
+    assert_eq!(std::fs::read(&output).unwrap(), b"precious");
+    assert_eq!(condenser([Path::new("compress"), &input, &output, Path::new("--force")]).code, 0);
+    assert_eq!(open(&output).cells, Made::default().cells());
+    // In place.
+    assert_eq!(condenser([Path::new("compress"), &input, &input, Path::new("-f")]).code, 0);
+    assert_eq!(open(&input).cells, Made::default().cells());
+    assert_eq!(files(folder.path()).len(), 2);
+}
+
+#[test]
+fn a_folder_can_be_compressed_in_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a/1.dcm");
+    Made::default().write(&path);
+    let run = condenser([Path::new("compress"), folder.path(), folder.path(), Path::new("--force")]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(open(&path).transfer_syntax, uids::JPEG_LS_LOSSLESS);
+}
+
+#[test]
+fn options_reach_the_encoder() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.dcm"), folder.path().join("out.dcm"));
+    Made { frames: 5, ..Made::default() }.write(&input);
+    let options = ["--extended-offset-table", "--no-verify", "--json"].map(Path::new);
+    let run = condenser([&[Path::new("compress"), &input, &output][..], &options[..]].concat());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(run.json()[0]["verified_by"], serde_json::Value::Null);
+    let opened = open(&output);
+    assert!(opened.data_set.element(Tag::EXTENDED_OFFSET_TABLE).is_some());
+    assert_eq!(opened.cells, Made { frames: 5, ..Made::default() }.cells());
+}
+
+#[test]
+fn wrong_arguments_are_explained_and_nothing_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    Made::default().write(Path::new(&path("a/1.dcm")));
+    Made::default().write(Path::new(&path("b/1.dcm")));
+    let (out, a, both) = (path("out"), path("a/1.dcm"), path("*/1.dcm"));
+    let cases: [(&[&str], &str); 7] = [
+        (&[&a], "required"),
+        (&[&a, &out, "--to", "JPEG2000"], "JPEGLSLossless"),
+        (&[&a, &out, "--to", "nonsense"], "JPEGLSLossless"),
+        (&[&path("none.dcm"), &out], "there is no"),
+        (&[&path("*.jpg"), &out], "nothing matches"),
+        (&[&both, &out], "would both become"),
+        (&[&path("a"), &path("b/1.dcm")], "must be a folder"),
+    ];
+    for (arguments, expected) in cases {
+        let run = condenser([&["compress"], arguments].concat());
+        assert_eq!(run.code, 2, "{arguments:?}: {}", run.stderr);
+        assert!(run.stderr.contains(expected), "{arguments:?}: {}", run.stderr);
+    }
+    assert!(!Path::new(&out).exists());
+}
+
+#[test]
+fn a_failure_names_the_file_and_does_not_stop_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in"), folder.path().join("out"));
+    Made::default().write(&input.join("1.dcm"));
+    Made::default().write(&input.join("2.dcm"));
+    // A directory lies where the first output belongs.
+    std::fs::create_dir_all(output.join("1.dcm")).unwrap();
+    let run = condenser([Path::new("compress"), &input, &output, Path::new("--force"), Path::new("--json")]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("1.dcm") && run.stderr.contains("1 failed"), "{}", run.stderr);
+    assert_eq!(open(&output.join("2.dcm")).cells, Made::default().cells());
+    let failed: Vec<_> = run.json().into_iter().filter(|object| object["outcome"] == "failed").collect();
+    assert_eq!(failed.len(), 1);
+}
+
+#[test]
+fn names_of_files_cannot_steer_the_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("in/\u{1b}[2Jx\n.dcm");
+    Made { pixels: false, ..Made::default() }.write(&input);
+    let run = condenser([Path::new("compress"), &folder.path().join("in"), &folder.path().join("out")]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stdout.contains("\\u{1b}[2Jx\\u{a}.dcm"), "{}", run.stdout);
+    assert!(!run.stdout.contains('\u{1b}') && !run.stderr.contains('\u{1b}'));
+}
