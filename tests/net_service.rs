@@ -235,6 +235,20 @@ fn a_requestor_is_told_why_it_is_not_let_in() {
 }
 
 #[test]
+fn n08_a_peer_that_never_reads_its_responses_is_left() {
+    let deadlines = Deadlines { response: Duration::from_millis(300), ..Deadlines::default() };
+    let node = Node::start(Config { deadlines, ..Config::default() });
+    let mut peer = Peer::associate(&node);
+    let echoes = pdata(&vec![pdv(5, COMMAND_END, &echo_rq(1)); 1_000]);
+    // When the buffers in between are full, the node cannot answer, reads no more, and gives up.
+    assert!((0..10_000).any(|_| !peer.try_send(&echoes)), "a gigabyte of echoes was taken");
+    node.seen.wait("the end", |seen| seen.closed.len() == 1);
+    node.seen
+        .look(|seen| assert_eq!(seen.closed[0].1, "the peer took too long before it had taken the response"));
+    Peer::associate(&node).expect_life();
+}
+
+#[test]
 fn n09_what_was_sent_to_its_end_is_kept_although_the_sender_is_gone() {
     let (node, arrivals, permit) = gated(Config::default());
     let mut peer = Peer::associate(&node);

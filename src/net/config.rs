@@ -138,6 +138,9 @@ pub enum ConfigError {
     /// A peer must be able to send something.
     #[error("limits.{0} must be at least 1")]
     ZeroLimit(&'static str),
+    /// A peer must have time for something.
+    #[error("deadlines.{0} must be longer than nothing")]
+    ZeroDeadline(&'static str),
     /// Memory for a single data set that all of them together may not have.
     #[error("limits.memory_per_data_set must not be more than limits.memory")]
     MemoryShare,
@@ -158,6 +161,16 @@ impl Config {
         ];
         wrong.extend(
             zero.iter().filter(|(_, is_zero)| *is_zero).map(|(name, _)| ConfigError::ZeroLimit(name)),
+        );
+        let deadlines = &self.deadlines;
+        let zero = [
+            ("request", deadlines.request),
+            ("idle", deadlines.idle),
+            ("message", deadlines.message),
+            ("response", deadlines.response),
+        ];
+        wrong.extend(
+            zero.iter().filter(|(_, time)| time.is_zero()).map(|(name, _)| ConfigError::ZeroDeadline(name)),
         );
         if limits.memory_per_data_set > limits.memory {
             wrong.push(ConfigError::MemoryShare);
@@ -216,8 +229,15 @@ mod tests {
         let config = Config {
             ae_title: "SEVENTEEN LETTERS".to_owned(),
             limits: Limits { associations: 0, memory: 1, ..Limits::default() },
+            deadlines: Deadlines { idle: Duration::ZERO, ..Deadlines::default() },
             ..Config::default()
         };
-        assert_eq!(config.check().len(), 3);
+        let expected = [
+            ConfigError::AeTitle("SEVENTEEN LETTERS".to_owned()),
+            ConfigError::ZeroLimit("associations"),
+            ConfigError::ZeroDeadline("idle"),
+            ConfigError::MemoryShare,
+        ];
+        assert_eq!(config.check(), expected);
     }
 }

@@ -11,7 +11,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Whoever keeps what comes in. All methods may be called by many threads at once.
+/// Whoever keeps what comes in. All methods may be called by many threads at once; those that are not said to be called
+/// on a blocking thread must not block, for other associations would wait.
 pub trait StoreHandler: Send + Sync + 'static {
     /// An empty file, without a name, for a data set that is too large for memory. Called on a blocking thread.
     ///
@@ -117,8 +118,8 @@ pub enum Failure {
 /// A command that the network side answered with a failure, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Command Field (0000,0100), when there was one.
-    pub command_field: Option<u16>,
+    /// Command Field (0000,0100).
+    pub command_field: u16,
     /// What the sender was told.
     pub status: Status,
     /// Why, in words.

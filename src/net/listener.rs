@@ -1,6 +1,7 @@
 //! Listens, gives each connection a task of its own, and comes to an end when asked to.
 
-use super::acceptor::{Common, attend};
+use super::acceptor::attend;
+use super::common::Common;
 use super::config::Config;
 use super::handler::{Connection, Outcome, StoreHandler, Tally};
 use super::patience::{Drain, drained};

@@ -6,7 +6,9 @@
 
 mod acceptor;
 mod associate;
+mod common;
 mod config;
+mod conversation;
 mod dimse;
 mod gather;
 mod handler;
@@ -19,11 +21,13 @@ mod reasons;
 mod received;
 mod receiver;
 mod requestor;
+mod session;
 mod status;
 mod transport;
 mod units;
 
 pub use config::{Config, ConfigError, DEFAULT_MAX_PDU, Deadlines, Limits, UnknownSopClasses, is_ae_title};
+pub use conversation::RequestorError;
 pub use handler::{
     Association, Connection, Context, ContextRefusal, Failure, MoveOriginator, Outcome, Received,
     ReceivedUid, Refusal, Step, StoreAnswer, StoreHandler, Tally,
@@ -31,5 +35,5 @@ pub use handler::{
 pub use listener::serve;
 pub use reasons::{Rejection, Violation, abort_in_words, rejection_in_words};
 pub use received::ReceivedBytes;
-pub use requestor::{ProposedContext, Requestor, RequestorError, RequestorOptions};
+pub use requestor::{ProposedContext, Requestor, RequestorOptions};
 pub use status::{Category, Status};

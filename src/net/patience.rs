@@ -122,6 +122,12 @@ async fn ended(drain: &mut Drain, step: Step) {
     }
 }
 
+/// Waits for the moment at which everything still running is aborted.
+pub(super) async fn last_moment(drain: &Drain) {
+    let moment = drained(&mut drain.clone()).await;
+    sleep_until(moment).await;
+}
+
 /// Waits for the node to be asked to stop; gives the moment at which everything still running is aborted.
 pub(super) async fn drained(drain: &mut Drain) -> Instant {
     let moment = drain.wait_for(Option::is_some).await.ok().and_then(|moment| *moment);

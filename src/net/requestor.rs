@@ -4,22 +4,19 @@
 
 use super::associate::{Associate, MAX_CONTEXTS, write_request};
 use super::config::DEFAULT_MAX_PDU;
+use super::conversation::{CONNECTING, Conversation, RELEASING, RequestorError, SENDING, WAITING, last};
 use super::dimse::{
     C_ECHO, C_STORE, MAX_COMMAND_SET, RESPONSE, Response, write_echo_request, write_store_request,
 };
 use super::handler::{Context, ContextRefusal, StoreAnswer};
 use super::negotiation::SMALLEST_PEER_MAXIMUM;
 use super::pdata::{Demultiplexer, PDV_HEADER_LEN, fragment_room, frame_command, pdu_header};
-use super::pdu::{
-    ABORT, ASSOCIATE_AC, ASSOCIATE_RJ, HEADER_LEN, Header, MAX_ASSOCIATE, P_DATA_TF, RELEASE_RP, RELEASE_RQ,
-    RELEASE_RQ_PDU, SHORT_PDU, abort,
-};
-use super::reasons::{Violation, abort_in_words, rejection_in_words};
-use super::transport::quick_acknowledge;
+use super::pdu::{ASSOCIATE_AC, ASSOCIATE_RJ, P_DATA_TF, RELEASE_RP, RELEASE_RQ_PDU, abort};
+use super::reasons::Violation;
 use crate::dicom::{Source, TransferSyntax, VERIFICATION};
-use dicom_ul::pdu::{PresentationContextProposed, WriteError};
-use std::io::{self, IoSlice, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use dicom_ul::pdu::PresentationContextProposed;
+use std::io::IoSlice;
+use std::net::ToSocketAddrs;
 use std::time::{Duration, Instant};
 
 /// Who asks, whom, and how long each step may take.
@@ -71,7 +68,7 @@ pub struct ProposedContext {
 /// An association that we asked for.
 #[derive(Debug)]
 pub struct Requestor {
-    stream: TcpStream,
+    conversation: Conversation,
     options: RequestorOptions,
     contexts: Vec<Context>,
     demultiplexer: Demultiplexer,
@@ -79,63 +76,6 @@ pub struct Requestor {
     last_message_id: u16,
     out: Vec<u8>,
 }
-
-/// Why an association could not be had, or could not be used.
-#[derive(Debug, thiserror::Error)]
-pub enum RequestorError {
-    /// The name of the peer could not be resolved, or none of its addresses accepts a connection.
-    #[error("cannot connect: {0}")]
-    Connect(#[source] io::Error),
-    /// What is to be proposed cannot be written, an AE title of more than 16 characters, say.
-    #[error("the association request cannot be written: {0}")]
-    Request(#[source] WriteError),
-    /// There are only 128 numbers for presentation contexts.
-    #[error("{0} presentation contexts are too many for one association (128)")]
-    TooManyContexts(usize),
-    /// The peer rejected the association: result, source and reason.
-    #[error("the peer rejected the association: {}", rejection_in_words(*.0))]
-    Rejected([u8; 3]),
-    /// The peer aborted the association: source and reason.
-    #[error("the peer aborted the association {}", abort_in_words(*.0))]
-    Aborted([u8; 2]),
-    /// The peer closed the connection.
-    #[error("the peer closed the connection while {0}")]
-    Closed(&'static str),
-    /// The peer took too long.
-    #[error("the peer took too long while {0}")]
-    TimedOut(&'static str),
-    /// What the peer sent breaks the rules.
-    #[error("the peer sent {0}")]
-    Violation(#[from] Violation),
-    /// The peer takes only crumbs.
-    #[error("the peer takes PDUs of at most {0} bytes, which is too short to work with")]
-    PeerMaximum(u32),
-    /// No such context was accepted.
-    #[error("presentation context {0} was not accepted")]
-    ContextNotAccepted(u8),
-    /// No context was accepted for C-ECHO.
-    #[error("the peer did not accept the Verification SOP class")]
-    NoVerification,
-    /// The command set is no response to what was asked.
-    #[error("the peer sent a response that does not belong to the request")]
-    WrongResponse,
-    /// The data set to send could not be read.
-    #[error("the data set cannot be read: {0}")]
-    Source(#[source] io::Error),
-    /// The connection broke.
-    #[error("the connection broke while {step}: {error}")]
-    Broken {
-        /// What was going on.
-        step: &'static str,
-        /// What the system says.
-        error: io::Error,
-    },
-}
-
-const CONNECTING: &str = "the association was requested";
-const SENDING: &str = "a message was sent";
-const WAITING: &str = "a response was awaited";
-const RELEASING: &str = "the association was released";
 
 impl Requestor {
     /// Connects and negotiates an association. Which contexts were accepted is said by [`Requestor::contexts`]; it may
@@ -162,9 +102,8 @@ impl Requestor {
             .collect();
         let request = write_request(&options.calling, &options.called, contexts, options.max_pdu)
             .map_err(RequestorError::Request)?;
-        let stream = connect(address, options.connect).map_err(RequestorError::Connect)?;
         let mut requestor = Requestor {
-            stream,
+            conversation: Conversation::open(address, options.connect, options.max_pdu)?,
             options,
             contexts: Vec::new(),
             demultiplexer: Demultiplexer::new([]),
@@ -173,16 +112,17 @@ impl Requestor {
             out: Vec::new(),
         };
         let deadline = Instant::now() + requestor.options.associate;
-        requestor.write(&mut [IoSlice::new(&request)], deadline, CONNECTING)?;
-        let body = match requestor.read_pdu(deadline, CONNECTING)? {
+        requestor.conversation.write(&mut [IoSlice::new(&request)], deadline, CONNECTING)?;
+        let body = match requestor.conversation.read_pdu(deadline, CONNECTING)? {
             (ASSOCIATE_AC, body) => body,
             (ASSOCIATE_RJ, body) => return Err(RequestorError::Rejected(last(&body))),
-            (kind, _) => return Err(requestor.violated(Violation::UnexpectedPdu(kind))),
+            (kind, _) => return Err(requestor.conversation.violated(Violation::UnexpectedPdu(kind))),
         };
-        let acceptance = Associate::parse(&body).map_err(|violation| requestor.violated(violation))?;
+        let acceptance =
+            Associate::parse(&body).map_err(|violation| requestor.conversation.violated(violation))?;
         requestor.peer_max = acceptance.user.max_length;
         if (1..SMALLEST_PEER_MAXIMUM).contains(&requestor.peer_max) {
-            requestor.last_words(abort([0, 0]));
+            requestor.conversation.last_words(abort([0, 0]));
             return Err(RequestorError::PeerMaximum(requestor.peer_max));
         }
         requestor.contexts = results(proposed, &acceptance);
@@ -220,7 +160,7 @@ impl Requestor {
         let mut out = std::mem::take(&mut self.out);
         out.clear();
         frame_command(context, &command, self.peer_max, &mut out);
-        self.write(&mut [IoSlice::new(&out)], Instant::now() + self.options.send, SENDING)?;
+        self.conversation.write(&mut [IoSlice::new(&out)], Instant::now() + self.options.send, SENDING)?;
         self.out = out;
         self.response(C_ECHO, message_id)
     }
@@ -255,7 +195,7 @@ impl Requestor {
                 Ok(fragment) => fragment,
                 Err(error) => {
                     // The message has begun and cannot be ended; nothing but the whole data set may arrive.
-                    self.last_words(abort([0, 0]));
+                    self.conversation.last_words(abort([0, 0]));
                     return Err(RequestorError::Source(error));
                 }
             };
@@ -263,7 +203,7 @@ impl Requestor {
             let deadline = Instant::now() + self.options.send;
             // The command set goes out together with the first fragment.
             let mut slices = [IoSlice::new(&out), IoSlice::new(&header), IoSlice::new(&fragment)];
-            self.write(&mut slices, deadline, SENDING)?;
+            self.conversation.write(&mut slices, deadline, SENDING)?;
             out.clear();
             if is_last {
                 break;
@@ -280,16 +220,16 @@ impl Requestor {
     /// When the peer does not agree in time; the association is at its end all the same.
     pub fn release(mut self) -> Result<(), RequestorError> {
         let deadline = Instant::now() + self.options.release;
-        self.write(&mut [IoSlice::new(&RELEASE_RQ_PDU)], deadline, RELEASING)?;
-        match self.read_pdu(deadline, RELEASING)? {
+        self.conversation.write(&mut [IoSlice::new(&RELEASE_RQ_PDU)], deadline, RELEASING)?;
+        match self.conversation.read_pdu(deadline, RELEASING)? {
             (RELEASE_RP, _) => Ok(()),
-            (kind, _) => Err(self.violated(Violation::UnexpectedPdu(kind))),
+            (kind, _) => Err(self.conversation.violated(Violation::UnexpectedPdu(kind))),
         }
     }
 
     /// Ends the association at once.
     pub fn abort(mut self) {
-        self.last_words(abort([0, 0]));
+        self.conversation.last_words(abort([0, 0]));
     }
 
     fn next_message_id(&mut self) -> u16 {
@@ -302,26 +242,28 @@ impl Requestor {
         let deadline = Instant::now() + self.options.response;
         let mut command = Vec::new();
         loop {
-            let body = match self.read_pdu(deadline, WAITING)? {
+            let body = match self.conversation.read_pdu(deadline, WAITING)? {
                 (P_DATA_TF, body) => body,
-                (kind, _) => return Err(self.violated(Violation::UnexpectedPdu(kind))),
+                (kind, _) => return Err(self.conversation.violated(Violation::UnexpectedPdu(kind))),
             };
             let mut rest = &body[..];
             while !rest.is_empty() {
                 let left = rest.len() as u32;
                 let Some((header, after)) = rest.split_first_chunk::<PDV_HEADER_LEN>() else {
-                    return Err(self.violated(Violation::PdvLength(left)));
+                    return Err(self.conversation.violated(Violation::PdvLength(left)));
                 };
                 let fragment = self
                     .demultiplexer
                     .fragment(*header, left)
-                    .map_err(|violation| self.violated(violation))?;
+                    .map_err(|violation| self.conversation.violated(violation))?;
                 let (bytes, after) = after
                     .split_at_checked(fragment.length)
-                    .ok_or_else(|| self.violated(Violation::PdvLength(left)))?;
+                    .ok_or_else(|| self.conversation.violated(Violation::PdvLength(left)))?;
                 rest = after;
                 if command.len() + bytes.len() > MAX_COMMAND_SET {
-                    return Err(self.violated(Violation::CommandSetTooLong { max: MAX_COMMAND_SET }));
+                    return Err(self
+                        .conversation
+                        .violated(Violation::CommandSetTooLong { max: MAX_COMMAND_SET }));
                 }
                 command.extend_from_slice(bytes);
                 if fragment.is_last {
@@ -336,7 +278,7 @@ impl Requestor {
                             Ok(response.answer)
                         }
                         _ => {
-                            self.last_words(abort([0, 0]));
+                            self.conversation.last_words(abort([0, 0]));
                             Err(RequestorError::WrongResponse)
                         }
                     };
@@ -344,108 +286,6 @@ impl Requestor {
             }
         }
     }
-
-    /// Reads a whole PDU: its type and what follows the header. An A-ABORT is an error at any time.
-    fn read_pdu(&mut self, deadline: Instant, step: &'static str) -> Result<(u8, Vec<u8>), RequestorError> {
-        let mut header = [0; HEADER_LEN];
-        self.read(&mut header, deadline, step)?;
-        let Header { kind, length, .. } = Header::parse(header);
-        let allowed = match kind {
-            ASSOCIATE_AC => 0..=MAX_ASSOCIATE,
-            P_DATA_TF => PDV_HEADER_LEN as u32..=self.options.max_pdu,
-            ASSOCIATE_RJ | RELEASE_RQ | RELEASE_RP | ABORT => SHORT_PDU..=SHORT_PDU,
-            _ => return Err(self.violated(Violation::UnrecognizedPdu(kind))),
-        };
-        if !allowed.contains(&length) {
-            return Err(self.violated(Violation::PduLength { kind, length }));
-        }
-        // The length was checked against what we said that we take.
-        let mut body = vec![0; length as usize];
-        self.read(&mut body, deadline, step)?;
-        match kind {
-            ABORT => {
-                let [_, source, reason] = last(&body);
-                Err(RequestorError::Aborted([source, reason]))
-            }
-            _ => Ok((kind, body)),
-        }
-    }
-
-    fn read(
-        &mut self,
-        mut wanted: &mut [u8],
-        deadline: Instant,
-        step: &'static str,
-    ) -> Result<(), RequestorError> {
-        while !wanted.is_empty() {
-            let left = remaining(deadline).ok_or(RequestorError::TimedOut(step))?;
-            let count = self.stream.set_read_timeout(Some(left)).and_then(|()| self.stream.read(wanted));
-            quick_acknowledge(&self.stream);
-            match count {
-                Ok(0) => return Err(RequestorError::Closed(step)),
-                Ok(count) => wanted = &mut wanted[count..],
-                Err(error) if is_transient(&error) => (),
-                Err(error) => return Err(RequestorError::Broken { step, error }),
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes all slices. When the connection turns out to be closed, the peer may have said why before.
-    fn write(
-        &mut self,
-        mut slices: &mut [IoSlice],
-        deadline: Instant,
-        step: &'static str,
-    ) -> Result<(), RequestorError> {
-        IoSlice::advance_slices(&mut slices, 0);
-        while !slices.is_empty() {
-            let left = remaining(deadline).ok_or(RequestorError::TimedOut(step))?;
-            let count =
-                self.stream.set_write_timeout(Some(left)).and_then(|()| self.stream.write_vectored(slices));
-            match count {
-                Ok(count) => IoSlice::advance_slices(&mut slices, count),
-                Err(error) if is_transient(&error) => (),
-                Err(error) => {
-                    let broken = RequestorError::Broken { step, error };
-                    return Err(match self.read_pdu(Instant::now() + Duration::from_millis(200), step) {
-                        Err(aborted @ RequestorError::Aborted(_)) => aborted,
-                        _ => broken,
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells the peer that it broke the rules, and gives the error to return.
-    fn violated(&mut self, violation: Violation) -> RequestorError {
-        self.last_words(abort(violation.code()));
-        RequestorError::Violation(violation)
-    }
-
-    /// Writes a last PDU if that is possible at once; the connection closes when `self` is dropped.
-    fn last_words(&mut self, pdu: [u8; 10]) {
-        let _ = self
-            .stream
-            .set_write_timeout(Some(Duration::from_secs(1)))
-            .and_then(|()| self.stream.write_all(&pdu));
-    }
-}
-
-/// Tries all addresses, each within the time.
-fn connect(address: impl ToSocketAddrs, time: Duration) -> io::Result<TcpStream> {
-    let mut last_error = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in address.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, time) {
-            Ok(stream) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
-            Err(error) => last_error = error,
-        }
-    }
-    Err(last_error)
 }
 
 /// What became of each context. An answer that cannot be is none.
@@ -476,25 +316,10 @@ fn results(proposed: &[ProposedContext], acceptance: &Associate) -> Vec<Context>
         .collect()
 }
 
-/// The last three bytes of a PDU that has four.
-fn last(body: &[u8]) -> [u8; 3] {
-    body.last_chunk().copied().unwrap_or_default()
-}
-
-/// The time that is left, at least a millisecond, for a time-out of zero would mean none at all.
-fn remaining(deadline: Instant) -> Option<Duration> {
-    let left = deadline.checked_duration_since(Instant::now())?;
-    (!left.is_zero()).then(|| left.max(Duration::from_millis(1)))
-}
-
-/// A time-out of the socket: the loop around it decides by the deadline.
-fn is_transient(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{self, Read, Write};
     use std::net::{SocketAddr, TcpListener};
     use std::thread::{self, JoinHandle};
 

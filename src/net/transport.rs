@@ -3,7 +3,7 @@
 //! Every read arms TCP_QUICKACK again. Many senders leave Nagle's algorithm on and write headers and bodies apart;
 //! with delayed acknowledgements on our side each instance would stall for 40 ms.
 
-use super::handler::Outcome;
+use super::handler::{Outcome, Step};
 use super::patience::Patience;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -78,15 +78,11 @@ impl Transport {
     /// Writes all of it.
     ///
     /// # Errors
-    /// `None` when the deadline has passed, else what the connection says.
-    pub(super) async fn write(
-        &mut self,
-        bytes: &[u8],
-        deadline: Instant,
-    ) -> Result<(), Option<std::io::Error>> {
+    /// That the peer does not take it in time, or that the connection broke.
+    pub(super) async fn write(&mut self, bytes: &[u8], deadline: Instant) -> Result<(), Outcome> {
         match timeout_at(deadline, self.stream.write_all(bytes)).await {
-            Ok(result) => result.map_err(Some),
-            Err(_) => Err(None),
+            Ok(result) => result.map_err(Outcome::Broken),
+            Err(_) => Err(Outcome::TimedOut(Step::Response)),
         }
     }
 

@@ -1,0 +1,22 @@
+//! What all connections of an acceptor have in common.
+
+use super::config::Config;
+use super::handler::StoreHandler;
+use super::patience::Drain;
+use super::received::Budget;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Settings, the handler, and what is shared out among connections.
+pub(super) struct Common {
+    /// The settings.
+    pub(super) config: Arc<Config>,
+    /// Whoever keeps what comes in.
+    pub(super) handler: Arc<dyn StoreHandler>,
+    /// The memory for data sets.
+    pub(super) memory: Arc<Budget>,
+    /// One permit for each association that there may be.
+    pub(super) associations: Semaphore,
+    /// When the node stops.
+    pub(super) drain: Drain,
+}

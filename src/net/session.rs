@@ -1,0 +1,232 @@
+//! The messages of an accepted association: one after the other, each answered before the next is read
+//! (PS3.7 9.1.1 and 9.1.5).
+
+use super::common::Common;
+use super::dimse::{C_ECHO, Command, Request};
+use super::gather::{Bounds, Gather};
+use super::handler::{Association, Failure, Outcome, Received, Refusal, Step, StoreAnswer, Tally};
+use super::patience::{Patience, last_moment};
+use super::pdata::frame_command;
+use super::reasons::Violation;
+use super::received::ReceivedBytes;
+use super::receiver::{Incoming, Receiver};
+use super::status::Status;
+use super::transport::Transport;
+use crate::dicom::{Tag, TransferSyntax};
+use std::sync::Arc;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+
+/// An established association.
+pub(super) struct Session {
+    common: Arc<Common>,
+    association: Arc<Association>,
+    receiver: Receiver,
+    /// The Maximum Length of the peer; 0 for none.
+    peer_max: u32,
+    tally: Tally,
+    /// The size of the last data set: the next one is likely to be as large.
+    last_size: u64,
+    /// The command sets of the last request and response, and the PDUs of the latter, kept for their memory.
+    command: Vec<u8>,
+    response: Vec<u8>,
+    out: Vec<u8>,
+}
+
+impl Session {
+    /// An association of which nothing was read yet, with a peer that takes PDUs of up to `peer_max` bytes (0: any).
+    pub(super) fn new(
+        common: Arc<Common>,
+        association: Arc<Association>,
+        transport: Transport,
+        peer_max: u32,
+    ) -> Session {
+        let accepted = association.contexts.iter().filter(|context| context.result.is_ok());
+        let receiver = Receiver::new(transport, accepted.map(|context| context.id), common.config.max_pdu);
+        Session {
+            common,
+            association,
+            receiver,
+            peer_max,
+            tally: Tally::default(),
+            last_size: 0,
+            command: Vec::new(),
+            response: Vec::new(),
+            out: Vec::new(),
+        }
+    }
+
+    /// Answers one message after the other. Gives how it ended, what was done, and the connection for its last words.
+    pub(super) async fn run(mut self) -> (Outcome, Tally, Transport) {
+        loop {
+            if let Err(outcome) = self.message().await {
+                return (outcome, self.tally, self.receiver.into_transport());
+            }
+        }
+    }
+
+    async fn message(&mut self) -> Result<(), Outcome> {
+        let (deadlines, drain) = (&self.common.config.deadlines, &self.common.drain);
+        let between = Patience::new(Step::Idle, deadlines.idle, drain.clone());
+        let mut start = Instant::now();
+        let (incoming, mut patience) = self
+            .receiver
+            .command(&mut self.command, between, || {
+                start = Instant::now();
+                Patience::for_message(deadlines, drain.clone())
+            })
+            .await?;
+        let Incoming::Command(context_id) = incoming else { return Err(Outcome::Released) };
+        let command = Command::parse(&self.command).map_err(Outcome::Aborted)?;
+        self.receiver.command_read(command.has_data_set);
+
+        let context = self.association.contexts.iter().find(|context| context.id == context_id);
+        let (abstract_syntax, transfer_syntax) = context
+            .and_then(|context| Some((context.abstract_syntax.as_str(), context.result.ok()?)))
+            // The receiver lets no other context through.
+            .ok_or(Outcome::Aborted(Violation::ContextNotAccepted(context_id)))?;
+        let answer = match judge(&command, abstract_syntax) {
+            Verdict::Store => self.store(&command, context_id, transfer_syntax, start, &mut patience).await?,
+            Verdict::Answer(answer) => {
+                self.skip_data_set(&command, &mut patience).await?;
+                self.tell(&command, &answer);
+                answer
+            }
+            Verdict::Ignore => return self.skip_data_set(&command, &mut patience).await,
+        };
+        self.respond(context_id, &command, &answer).await
+    }
+
+    /// Reads the data set of a C-STORE request, hands the instance over and waits for the answer.
+    async fn store(
+        &mut self,
+        command: &Command,
+        context_id: u8,
+        transfer_syntax: &'static TransferSyntax,
+        start: Instant,
+        patience: &mut Patience,
+    ) -> Result<StoreAnswer, Outcome> {
+        let Request::Store { sop_class, sop_instance, move_originator } = command.request.clone() else {
+            return Err(Outcome::Aborted(Violation::UnanswerableCommand));
+        };
+        let data_set = match self.data_set(patience).await? {
+            Ok(data_set) => data_set,
+            Err(failure) => return Ok(self.common.handler.failed(&self.association, &failure)),
+        };
+        let received = Received {
+            association: Arc::clone(&self.association),
+            context_id,
+            transfer_syntax,
+            message_id: command.message_id,
+            sop_class,
+            sop_instance,
+            move_originator,
+            data_set,
+            duration: start.elapsed(),
+        };
+        self.tally.stores += 1;
+        self.tally.data_set_bytes += self.last_size;
+        let handler = Arc::clone(&self.common.handler);
+        let job = spawn_blocking(move || handler.store(received));
+        // At the last moment nobody waits for the handler any more; what it still does, it does unheard.
+        let answer = tokio::select! {
+            biased;
+            answer = job => answer,
+            () = last_moment(&self.common.drain) => return Err(Outcome::Drained),
+        };
+        let answer =
+            answer.unwrap_or_else(|_| self.common.handler.failed(&self.association, &Failure::Panicked));
+        self.tally.stored += u64::from(answer.status.is_performed());
+        Ok(answer)
+    }
+
+    /// Reads a data set to keep.
+    async fn data_set(&mut self, patience: &mut Patience) -> Result<Result<ReceivedBytes, Failure>, Outcome> {
+        let Common { config, handler, memory, .. } = &*self.common;
+        let bounds = Bounds { data_set: config.limits.data_set, memory: config.limits.memory_per_data_set };
+        let mut gather = Gather::new(bounds, self.last_size, memory, Arc::clone(handler));
+        self.receiver.data_set(&mut gather, patience).await?;
+        self.last_size = gather.len();
+        Ok(gather.finish().await)
+    }
+
+    /// Reads a data set, if there is one, that nobody wants.
+    async fn skip_data_set(&mut self, command: &Command, patience: &mut Patience) -> Result<(), Outcome> {
+        if !command.has_data_set {
+            return Ok(());
+        }
+        let mut gather = Gather::discard(&self.common.memory, Arc::clone(&self.common.handler));
+        self.receiver.data_set(&mut gather, patience).await
+    }
+
+    /// Counts or reports what is answered without the handler.
+    fn tell(&mut self, command: &Command, answer: &StoreAnswer) {
+        if answer.status.is_performed() {
+            self.tally.echoes += u64::from(command.field == C_ECHO);
+            return;
+        }
+        let refusal = Refusal {
+            command_field: command.field,
+            status: answer.status,
+            reason: answer.comment.clone().unwrap_or_default(),
+        };
+        self.common.handler.refused(&self.association, &refusal);
+    }
+
+    async fn respond(
+        &mut self,
+        context_id: u8,
+        command: &Command,
+        answer: &StoreAnswer,
+    ) -> Result<(), Outcome> {
+        self.response.clear();
+        command.respond(answer, &mut self.response);
+        self.out.clear();
+        frame_command(context_id, &self.response, self.peer_max, &mut self.out);
+        let deadline = Instant::now() + self.common.config.deadlines.response;
+        tokio::select! {
+            biased;
+            written = self.receiver.transport().write(&self.out, deadline) => written,
+            () = last_moment(&self.common.drain) => Err(Outcome::Drained),
+        }
+    }
+}
+
+/// What is to be done about a command.
+enum Verdict {
+    /// Hand it over.
+    Store,
+    /// It is answered here.
+    Answer(StoreAnswer),
+    /// It has no response.
+    Ignore,
+}
+
+/// PS3.7 Annex C, as far as the command set and the presentation context alone decide.
+fn judge(command: &Command, abstract_syntax: &str) -> Verdict {
+    let refuse = |status, comment: &str, offending: Option<Tag>| {
+        Verdict::Answer(StoreAnswer {
+            status,
+            comment: Some(comment.to_owned()),
+            offending: offending.into_iter().collect(),
+        })
+    };
+    let of_another_class =
+        command.sop_class.as_ref().is_some_and(|sop_class| sop_class.text != abstract_syntax);
+    match &command.request {
+        Request::Cancel => Verdict::Ignore,
+        Request::Unrecognized => {
+            refuse(Status::UNRECOGNIZED_OPERATION, "Only C-STORE and C-ECHO are offered", None)
+        }
+        Request::Mistyped(tag) => {
+            refuse(Status::MISTYPED_ARGUMENT, &format!("Missing or mistyped {tag}"), Some(*tag))
+        }
+        Request::Echo | Request::Store { .. } if of_another_class => refuse(
+            Status::SOP_CLASS_NOT_SUPPORTED,
+            "SOP class is not that of the presentation context",
+            Some(Tag::AFFECTED_SOP_CLASS_UID),
+        ),
+        Request::Echo => Verdict::Answer(StoreAnswer::from(Status::SUCCESS)),
+        Request::Store { .. } => Verdict::Store,
+    }
+}
