@@ -267,7 +267,8 @@ class _Comparison:
 
 def _allowed_vrs(sent: Element) -> set[bytes]:
     if sent.vr is not None:
-        return {sent.vr}
+        # CP-246: an UN of undefined length is a sequence, which explicit little endian can name as one.
+        return {sent.vr, b"SQ"} if sent.vr == b"UN" and sent.undefined else {sent.vr}
     private_creator = sent.tag >> 16 & 1 and 0x10 <= sent.tag & 0xFFFF <= 0xFF
     known = "LO" if private_creator else known_vr(sent.tag)
     if known is None:

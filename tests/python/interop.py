@@ -3,7 +3,7 @@
 
     interop.py [--corpus FOLDER] [--target NAME]… [--tables FOLDER]
 
-Senders: DCMTK's echoscu, storescu and dcmsend as installed, and pynetdicom. Judges: pydicom with pylibjpeg, pyjpegls,
+First `condenser compress` alone. Senders: DCMTK's echoscu, storescu and dcmsend as installed, and pynetdicom. Judges: pydicom with pylibjpeg, pyjpegls,
 GDCM; DCMTK's dcmdump, dcmdjpls and dcmdrle. Prints one row a check; exit 1 when one failed.
 """
 
@@ -24,7 +24,7 @@ import part10
 import profiles
 import send_corpus
 from elements import Encoding
-from running import Node, scratch
+from running import Node, binary, scratch
 
 COMMAND_LINE_DECODER = {"JPEGLSLossless": "dcmdjpls", "RLELossless": "dcmdrle"}
 
@@ -38,7 +38,7 @@ class Table:
     def row(self, target: str, peer: str, what: str, good: bool, detail: str = "") -> None:
         self.passed += good
         self.failed += not good
-        print(f"{'pass' if good else 'FAIL'}  {target:15} {peer:12} {what:44} {detail}", flush=True)
+        print(f"{'pass' if good else 'FAIL'}  {target:15} {peer:12} {what:52} {detail}", flush=True)
 
 
 def run(*command: str | Path, seconds: int = 300) -> subprocess.CompletedProcess:
@@ -169,6 +169,21 @@ def by_pynetdicom(table: Table, target: str, folder: Path, label: str, work: Pat
         table.row(target, "pynetdicom", f"{label}: the node is still running", node.running())
 
 
+def by_compress(table: Table, target: str, folder: Path, label: str, work: Path, *options: str) -> None:
+    """`condenser compress` on a folder, with no node."""
+    out = work / f"compress-{label}-{target}{''.join(options)}"
+    run(binary(), "compress", folder, out, "--to", target, *options)
+    uid = profiles.TARGETS[target]
+    verdicts = [
+        judge_tree.judge_compressed_file(part10.read(folder / row["file"]), row, out / row["file"], uid)
+        for row in part10.manifest(folder)
+    ]
+    faults = [f"{Path(verdict.file).name}: {verdict.faults[0]}" for verdict in verdicts if verdict.faults]
+    condensed = sum(verdict.outcome == "condensed" for verdict in verdicts)
+    what = f"{label}: {condensed} of {len(verdicts)} files condensed {' '.join(options)}"
+    table.row(target, "compress", what, condensed > 0 and not faults, "; ".join(faults)[:300])
+
+
 def conflict(table: Table, target: str, label: str, files, answers, node: Node) -> None:
     """Another content under a known UID is kept beside it and reported."""
     chosen = next(
@@ -202,9 +217,12 @@ def main() -> int:
         shapes = work / "shapes"
         made.shapes(shapes)
         for target in arguments.target or profiles.TARGETS:
+            by_compress(table, target, shapes, "made", work)
+            by_compress(table, target, shapes, "made", work, "--extended-offset-table")
             by_dcmtk(table, target, shapes, work)
             by_pynetdicom(table, target, shapes, "made", work, arguments.tables)
             if arguments.corpus:
+                by_compress(table, target, arguments.corpus, "corpus", work)
                 by_pynetdicom(table, target, arguments.corpus, "corpus", work, arguments.tables)
     print(f"{table.passed} passed, {table.failed} failed")
     return 1 if table.failed else 0

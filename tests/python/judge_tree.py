@@ -83,11 +83,8 @@ def judge(file: part10.File, row: dict[str, str], path: Path, target: str, verdi
     for tag, sent in ((0x00020002, file.sop_class), (0x00020003, file.sop_instance)):
         if part10.text(meta.get(tag, b"")) != sent:
             faults.append(f"file meta {tag:08X} is {meta.get(tag)!r}, sent {sent}")
-    try:
-        sent = elements.walk(file.elements_bytes(), Encoding.of(file.transfer_syntax))
-        expected_kept = profiles.suitable(target, file.transfer_syntax, sent, Encoding.of(file.transfer_syntax))
-    except (Malformed, zlib.error) as error:
-        sent, expected_kept = None, f"cannot be walked: {error}"
+    sent, expected_kept = expectation(file, target)
+    if sent is None:
         faults.append(f"answered Success, but it {expected_kept}")
 
     if verdict.outcome == "kept":
@@ -112,12 +109,46 @@ def judge(file: part10.File, row: dict[str, str], path: Path, target: str, verdi
         faults.append(f"receipt says {verdict.outcome!r}")
 
 
+def expectation(file: part10.File, target: str) -> tuple[list[elements.Element] | None, str | None]:
+    """The elements, None when they cannot be walked; and why the instance is to be kept, None when it is not."""
+    encoding = Encoding.of(file.transfer_syntax)
+    try:
+        sent = elements.walk(file.elements_bytes(), encoding)
+    except (Malformed, zlib.error) as error:
+        return None, f"cannot be walked: {error}"
+    return sent, profiles.suitable(target, file.transfer_syntax, sent, encoding)
+
+
+def judge_compressed_file(file: part10.File, row: dict[str, str], path: Path, target: str) -> Verdict:
+    """What `condenser compress` made of a file: condensed where PS3.5 allows it and it gains something, else a copy."""
+    verdict = Verdict(row["file"], "")
+    if not path.exists():
+        verdict.faults.append("no output")
+        return verdict
+    data = path.read_bytes()
+    meta, start = part10.split(data)
+    sent, expected_kept = expectation(file, target)
+    if part10.text(meta.get(0x00020010, b"")) == target != file.transfer_syntax:
+        verdict.outcome = "condensed"
+        if expected_kept is not None:
+            verdict.faults.append(f"condensed, but {expected_kept}")
+        else:
+            judge_condensed(file, sent, row, path, data[start:], target, verdict)
+    else:
+        verdict.outcome, verdict.reason = "kept", expected_kept or "grew"
+        if data[start:] != file.data_set:
+            verdict.faults.append("kept, but its data set is not that of the file")
+        if expected_kept is None:
+            judge_growth(file, sent, target, verdict)
+    return verdict
+
+
 def judge_growth(file: part10.File, sent, target: str, verdict: Verdict) -> None:
     """Allowed by PS3.5 and yet kept: right only when compression gains nothing."""
     image = profiles.Image(sent, Encoding.of(file.transfer_syntax))
     size = profiles.encoded_bytes(target, image)
     native = image.native_bytes()
-    if "grow" in verdict.reason and size >= native:
+    if verdict.reason == "grew" and size >= native:
         verdict.notes.append(f"{native} bytes become {size}")
     else:
         verdict.faults.append(f"kept ({verdict.reason}), but PS3.5 allows it: {native} bytes become {size}")
@@ -223,7 +254,7 @@ def judge_all(corpus: Path, tree: Path, answers: list[dict], target: str) -> lis
             verdict.faults.append(f"no answer ({answer['fault']})")
         elif status != 0:
             verdict.outcome = "refused"
-            verdict.notes.append(why_refused(file))
+            verdict.notes.append(expectation(file, target)[1] or "nothing is wrong with it")
             if paths:
                 verdict.faults.append(f"answered {status:04X}, but {paths[0].relative_to(tree)} holds it")
         elif not paths:
@@ -237,15 +268,6 @@ def judge_all(corpus: Path, tree: Path, answers: list[dict], target: str) -> lis
     for path in stray:
         verdicts.append(Verdict(str(path.relative_to(tree)), "", "stray", faults=["in the tree, but nobody sent it"]))
     return verdicts
-
-
-def why_refused(file: part10.File) -> str:
-    """Our own view of what is wrong with an instance that was not taken."""
-    try:
-        elements.walk(file.elements_bytes(), Encoding.of(file.transfer_syntax))
-    except (Malformed, zlib.error) as error:
-        return f"cannot be walked: {error}"
-    return "can be walked to its end"
 
 
 def report(verdicts: list[Verdict], out=sys.stdout) -> bool:

@@ -124,12 +124,13 @@ def rle_stream(frame: np.ndarray, image: Image) -> bytes:
 
 
 def encoded_bytes(target: str, image: Image) -> int:
-    """What a foreign encoder makes of it, fragments padded; the native size where it cannot make it smaller."""
-    total = 0
+    """The encapsulated pixel data that a foreign encoder makes of it: fragments padded, item headers, Basic Offset Table
+    and delimiter (PS3.5 A.4); the native size where it cannot make it smaller."""
+    total = 8 + 4 * image.frames + 8
     for frame in image.cells():
         try:
             size = len(jpeg_ls_stream(frame, image) if target == JPEG_LS else rle_stream(frame, image))
         except (RuntimeError, ValueError):
             return image.native_bytes()
-        total += size + size % 2
+        total += 8 + size + size % 2
     return total
