@@ -143,7 +143,7 @@ impl Reason {
             Reason::PixelDataLong { .. } => "pixel_data_long",
             Reason::ImagePixelUnusable(_) => "image_pixel_unusable",
             Reason::HeaderNotRewritable(_) => "header_not_rewritable",
-            Reason::Grew { .. } => "grew",
+            Reason::Grew { .. } => "grown",
             Reason::EncodeFailed { .. } => "encode_failed",
             Reason::Mismatch { .. } => "verify_mismatch",
             Reason::EncoderPanicked { .. } => "encoder_panicked",

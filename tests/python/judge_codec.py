@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Judge codestreams with foreign decoders.
+
+    judge_codec.py FOLDER
+
+FOLDER/manifest.tsv lists files and the SHA-256 of their cells (little endian, colour by pixel, zeros or the sign above
+Bits Stored). Every decoder that takes a file must give exactly these cells, and at least two must take it; DCMTK's
+cells are compared in their Bits Stored, since it leaves the bits above as the codestream has them. Exit 1 on any miss.
+"""
+
+import hashlib
+import logging
+import multiprocessing
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import profiles
+from judge_tree import decoded_hash
+from pydicom import dcmread
+
+# Decoders that need no file on disk, and DCMTK's command, a syntax.
+PLUGINS = {profiles.JPEG_LS: ("pylibjpeg", "pyjpegls", "gdcm"), profiles.RLE: ("pylibjpeg", "pydicom")}
+DCMTK = {profiles.JPEG_LS: "dcmdjpls", profiles.RLE: "dcmdrle"}
+WANTED = 2
+
+
+def dcmtk_hash(path: Path, command: str) -> str:
+    native = path.with_suffix(".native")
+    run = subprocess.run([command, str(path), str(native)], capture_output=True, text=True, errors="replace")
+    if run.returncode:
+        raise RuntimeError(" ".join(run.stderr.split()) or f"{command} ended with {run.returncode}")
+    image = dcmread(native)
+    kind = "i" if image.PixelRepresentation else "u"
+    cells = np.frombuffer(image.PixelData, f"<{kind}{image.BitsAllocated // 8}")
+    count = image.Rows * image.Columns * image.SamplesPerPixel * int(image.NumberOfFrames)
+    cells = cells[:count]
+    if image.SamplesPerPixel > 1 and image.PlanarConfiguration == 1:
+        planes = cells.reshape(int(image.NumberOfFrames), image.SamplesPerPixel, -1)
+        cells = np.ascontiguousarray(planes.transpose(0, 2, 1)).reshape(-1)
+    unused = image.BitsAllocated - image.BitsStored
+    return hashlib.sha256(((cells << unused) >> unused).astype(cells.dtype).tobytes()).hexdigest()
+
+
+def describe(path: Path) -> str:
+    image = dcmread(path, stop_before_pixels=True)
+    sign = "signed" if image.PixelRepresentation else "unsigned"
+    planar = f", planar {image.PlanarConfiguration}" if image.SamplesPerPixel > 1 else ""
+    return (
+        f"{image.Rows}x{image.Columns}x{image.SamplesPerPixel}{planar}, "
+        f"{image.BitsStored} of {image.BitsAllocated} bits, {sign}"
+    )
+
+
+def judge(path: Path, expected: str) -> tuple[list[str], list[str], list[str]]:
+    """One file: its faults, who decoded it exactly, and who refused it and why."""
+    syntax = str(dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID)
+    judges = [(plugin, lambda plugin=plugin: decoded_hash(path, syntax, plugin)) for plugin in PLUGINS[syntax]]
+    command = DCMTK[syntax]
+    if shutil.which(command):
+        judges.append((command, lambda: dcmtk_hash(path, command)))
+    faults, good, refused = [], [], []
+    for name, decode in judges:
+        try:
+            decoded = decode()
+        except Exception as error:  # noqa: BLE001 - whatever a foreign decoder throws is a refusal
+            refused.append(f"{syntax} {name}: {' '.join(str(error).split())[-120:]}")
+            continue
+        if decoded == expected:
+            good.append(f"{syntax} {name}")
+        else:
+            faults.append(f"{name} decodes other cells")
+    if len(good) < WANTED:
+        faults.append(f"only {len(good)} decoders gave the cells ({'; '.join(refused)})")
+    return faults, good, refused
+
+
+def main() -> int:
+    logging.disable(logging.CRITICAL)
+    folder = Path(sys.argv[1])
+    rows = [line.split("\t") for line in (folder / "manifest.tsv").read_text().splitlines()]
+    exact, refusals, misses = Counter(), Counter(), 0
+    with multiprocessing.Pool() as pool:
+        verdicts = pool.starmap(judge, [(folder / name, expected) for name, expected in rows], chunksize=8)
+    for (name, _), (faults, good, refused) in zip(rows, verdicts, strict=True):
+        exact.update(good)
+        refusals.update(refused)
+        misses += len(faults)
+        for fault in faults:
+            print(f"MISS {name} ({describe(folder / name)}): {fault}")
+    for name, count in sorted(exact.items()):
+        print(f"{count:>6}  files decoded exactly by {name}")
+    for name, count in sorted(refusals.items()):
+        print(f"{count:>6}  files refused by {name}")
+    print(f"{len(rows)} files, {misses} misses")
+    return 1 if misses or not rows else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
