@@ -247,6 +247,59 @@ fn a_failure_names_the_file_and_does_not_stop_the_others() {
     assert_eq!(failed.len(), 1);
 }
 
+/// SIGINT in the middle of a large file: the command ends soon, says so, and leaves nothing half done.
+#[test]
+fn an_interrupt_drops_what_was_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in"), folder.path().join("out"));
+    let small = Made::default();
+    small.write(&input.join("1.dcm"));
+    // The cells of the large one are a hole in the file: they need no disk, and a while to encode.
+    let large = Made { frames: u16::MAX, ..Made::default() };
+    let mut head = large.header();
+    let length = u32::from(u16::MAX) * 64 * 48 * 2;
+    head.extend(b"\xE0\x7F\x10\x00OW\0\0");
+    head.extend(length.to_le_bytes());
+    std::fs::write(input.join("2.dcm"), &head).unwrap();
+    let file = std::fs::File::options().write(true).open(input.join("2.dcm")).unwrap();
+    file.set_len(head.len() as u64 + u64::from(length)).unwrap();
+
+    let arguments = [Path::new("compress"), Path::new("--jobs"), Path::new("1"), &input, &output];
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_condenser"));
+    let child =
+        command.args(arguments).stderr(std::process::Stdio::piped()).stdout(std::process::Stdio::null());
+    let mut child = child.spawn().unwrap();
+    // The first is done and the second is begun.
+    while !output.join("1.dcm").exists() || files(&output).len() < 2 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it was interrupted");
+        std::thread::yield_now();
+    }
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let done = child.wait_with_output().unwrap();
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(said.contains("interrupted; 1 file is not done"), "{said}");
+    assert_eq!(files(&output), [PathBuf::from("1.dcm")].into());
+    assert_eq!(open(&output.join("1.dcm")).cells, small.cells());
+}
+
+/// Row K06: a limit on the size of files is told as want of space, and kills nobody.
+#[test]
+fn want_of_space_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.dcm"), folder.path().join("out.dcm"));
+    Made { bits_allocated: 32, frames: 9, ..Made::default() }.write(&input);
+    let script = "ulimit -f 64; exec \"$@\"";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_condenser"), "compress", "--json"]);
+    let done = command.args([&input, &output]).output().unwrap();
+    let said = String::from_utf8(done.stdout).unwrap();
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert!(said.contains("\"out_of_space\""), "{said}");
+    assert_eq!(files(folder.path()).len(), 1, "no draft is left");
+}
+
 #[test]
 fn names_of_files_cannot_steer_the_terminal() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,16 +1,17 @@
 //! `condenser compress`: the encoder core on files and folders, without a node.
 
+use super::compress_file::{How, Job, JobError, Written, compress_file};
 use super::find::{Finding, find};
-use super::instance_file::{InstanceFile, InstanceFileError};
+use super::interrupt::Interrupt;
 use super::outcome::{CommandError, Outcome};
 use super::progress::Progress;
 use super::text::{Shown, bytes, counted, shown};
-use crate::codec::{self, CompressError, ENCODERS, Options, Report};
-use crate::dicom::{FileMeta, Limits, OffsetTable, Source, Tag, TransferSyntax};
-use crate::store::{Draft, Durability, Files, Renamed, StoreError};
+use crate::codec::{ENCODERS, Options, Report};
+use crate::dicom::{OffsetTable, TransferSyntax};
+use crate::store::{Durability, Files};
 use serde::Serialize;
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,12 +58,6 @@ pub(super) struct Arguments {
     jobs: Option<NonZeroUsize>,
 }
 
-/// One file to work on.
-struct Job {
-    input: PathBuf,
-    output: PathBuf,
-}
-
 /// What came of one file.
 #[derive(Debug, Serialize)]
 struct Done {
@@ -73,7 +68,7 @@ struct Done {
     outcome: &'static str,
     /// A stable name for why it was not condensed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+    reason: Option<&'static str>,
     /// The same in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<String>,
@@ -92,23 +87,6 @@ struct Condensed {
     verified_by: Option<&'static str>,
 }
 
-/// Why nothing was written.
-#[derive(Debug, thiserror::Error)]
-enum JobError {
-    #[error("cannot be read: {0}")]
-    Read(io::Error),
-    #[error("the output {} is there already; --force replaces it", shown(.0))]
-    Exists(PathBuf),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// What a file became, where it was written.
-enum Written {
-    Condensed(Report),
-    Kept { reason: String, explanation: String },
-}
-
 /// Works through all files.
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     let usage = |error: String| CommandError::Usage(error);
@@ -122,7 +100,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
         progress.problem(&format!("{}: {}", shown(path), Shown(error)));
     }
     let mut tally = Tally { failed: finding.unreadable.len() as u64, ..Tally::default() };
-    work(arguments, &jobs, |done| {
+    let interrupt = Interrupt::listen()?;
+    work(arguments, &jobs, &interrupt, |done| {
         tally.add(&done);
         match done.outcome {
             "failed" => progress.failed(&done, &done.line()),
@@ -130,6 +109,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
         }
     })?;
     progress.finish(&tally.summary(arguments.to));
+    if interrupt.happened() {
+        let left = (jobs.len() as u64).saturating_sub(tally.condensed + tally.kept);
+        return Err(CommandError::Failed(format!(
+            "interrupted; {} not done",
+            counted(left, "file is", "files are")
+        )));
+    }
     Ok(if tally.failed == 0 { Outcome::Done } else { Outcome::SomeFailed })
 }
 
@@ -163,21 +149,27 @@ fn plan(finding: &Finding, output: &Path) -> Result<Vec<Job>, CommandError> {
 fn work(
     arguments: &Arguments,
     jobs: &[Job],
+    interrupt: &Interrupt,
     mut show: impl FnMut(Done) -> io::Result<()>,
 ) -> Result<(), CommandError> {
     let files = Files::new(Durability::Full);
+    let offset_table = arguments.extended_offset_table.then_some(OffsetTable::Extended);
+    let options = Options { verify: !arguments.no_verify, offset_table, ..Options::default() };
+    let how = How { target: arguments.to, options, overwrite: arguments.force };
     let threads =
         arguments.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let next = AtomicUsize::new(0);
     let (sender, receiver) = mpsc::sync_channel(threads);
     std::thread::scope(|scope| {
         for _ in 0..threads.min(jobs.len()) {
-            let (sender, files, next) = (sender.clone(), &files, &next);
+            let (sender, files, how, next) = (sender.clone(), &files, &how, &next);
             scope.spawn(move || {
                 while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let done = Done::of(job, arguments.to, one(job, arguments, files));
-                    if sender.send(done).is_err() {
-                        // Nobody wants to know any more: the output is closed.
+                    let result = compress_file(job, how, files, interrupt);
+                    // Without a receiver the output cannot be written, which ends the command.
+                    if interrupt.happened() && result.is_err()
+                        || sender.send(Done::of(job, how.target, result)).is_err()
+                    {
                         return;
                     }
                 }
@@ -192,107 +184,20 @@ fn work(
     })
 }
 
-/// One file.
-fn one(job: &Job, arguments: &Arguments, files: &Files) -> Result<Written, JobError> {
-    if !arguments.force && job.output.symlink_metadata().is_ok() {
-        return Err(JobError::Exists(job.output.clone()));
-    }
-    let mut draft = files.draft(&job.output)?;
-    let written = match InstanceFile::open(&job.input) {
-        Ok(file) => match condense(&file, arguments, &mut draft) {
-            Ok(report) => Written::Condensed(report),
-            Err(Refusal::Read(error)) => return Err(JobError::Read(error)),
-            Err(Refusal::Write(error)) => return Err(draft.failure(error).into()),
-            Err(Refusal::Unsuitable { reason, explanation }) => {
-                draft.reset().map_err(|error| draft.failure(error))?;
-                copy(file.file(), &mut draft, &job.output)?;
-                Written::Kept { reason, explanation }
-            }
-        },
-        Err(InstanceFileError::Io(error)) => return Err(JobError::Read(error)),
-        Err(error) => {
-            let mut file = std::fs::File::open(&job.input).map_err(JobError::Read)?;
-            io::copy(&mut file, &mut draft).map_err(|error| StoreError::new("write", &job.output, error))?;
-            Written::Kept { reason: error.name().to_owned(), explanation: error.to_string() }
-        }
-    };
-    match files.keep(draft, &job.output, arguments.force)? {
-        Renamed::Done => Ok(written),
-        Renamed::Occupied => Err(JobError::Exists(job.output.clone())),
-    }
-}
-
-/// Why a file was not condensed.
-enum Refusal {
-    Unsuitable { reason: String, explanation: String },
-    Read(io::Error),
-    Write(io::Error),
-}
-
-impl From<InstanceFileError> for Refusal {
-    fn from(error: InstanceFileError) -> Self {
-        match error {
-            InstanceFileError::Io(error) => Self::Read(error),
-            error => Self::Unsuitable { reason: error.name().to_owned(), explanation: error.to_string() },
-        }
-    }
-}
-
-/// Writes the whole compressed file into the draft.
-fn condense(file: &InstanceFile, arguments: &Arguments, draft: &mut Draft) -> Result<Report, Refusal> {
-    if file.transfer_syntax.is_none() {
-        // In a private transfer syntax the pixels may be in any order of bytes.
-        return Err(InstanceFileError::NoElements(file.meta.transfer_syntax.clone()).into());
-    }
-    let contents = file.contents(&Limits::default())?;
-    let elements = file.elements(&contents).map_err(Refusal::Read)?;
-    let data_set = &contents.data_set;
-    let own = |tag| data_set.text(&elements, tag).ok().flatten().filter(|text| !text.is_empty());
-    let meta = FileMeta {
-        sop_class: own(Tag::SOP_CLASS_UID).unwrap_or_else(|| file.meta.sop_class.clone()),
-        sop_instance: own(Tag::SOP_INSTANCE_UID).unwrap_or_else(|| file.meta.sop_instance.clone()),
-        transfer_syntax: arguments.to.uid.to_owned(),
-        ..file.meta.clone()
-    };
-    let options = Options {
-        verify: !arguments.no_verify,
-        offset_table: arguments.extended_offset_table.then_some(OffsetTable::Extended),
-        ..Options::default()
-    };
-    codec::compress(&elements, data_set, arguments.to, &meta, &options, draft).map_err(|error| match error {
-        CompressError::Kept(reason) => {
-            Refusal::Unsuitable { reason: reason.name().to_owned(), explanation: reason.to_string() }
-        }
-        CompressError::Io(error) => Refusal::Write(error),
-    })
-}
-
-fn copy(source: &dyn Source, draft: &mut Draft, path: &Path) -> Result<(), JobError> {
-    const PIECE: u64 = 1 << 20;
-    let mut start = 0;
-    while start < source.len() {
-        let end = source.len().min(start.saturating_add(PIECE));
-        let piece = source.bytes(start..end).map_err(JobError::Read)?;
-        draft.write_all(&piece).map_err(|error| StoreError::new("write", path, error))?;
-        start = end;
-    }
-    Ok(())
-}
-
 impl Done {
     fn of(job: &Job, target: &'static TransferSyntax, result: Result<Written, JobError>) -> Self {
-        let done = |outcome, reason: Option<&str>, explanation, condensed| Self {
+        let done = |outcome, reason, explanation, condensed| Self {
             path: job.input.to_string_lossy().into_owned(),
             output: job.output.to_string_lossy().into_owned(),
             target: target.keyword,
             outcome,
-            reason: reason.map(str::to_owned),
+            reason,
             explanation,
             condensed,
         };
         match result {
             Ok(Written::Condensed(report)) => done("condensed", None, None, Some(Condensed::of(&report))),
-            Ok(Written::Kept { reason, explanation }) => done("kept", Some(&reason), Some(explanation), None),
+            Ok(Written::Kept(kept)) => done("kept", Some(kept.reason), Some(kept.explanation), None),
             Err(error) => done("failed", Some(error.name()), Some(error.to_string()), None),
         }
     }
@@ -325,17 +230,6 @@ impl Condensed {
             frames: report.frames,
             encoder: report.encoder,
             verified_by: report.verified_by,
-        }
-    }
-}
-
-impl JobError {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Read(_) => "unreadable",
-            Self::Exists(_) => "exists",
-            Self::Store(error) if error.is_out_of_space() => "out_of_space",
-            Self::Store(_) => "unwritable",
         }
     }
 }

@@ -97,11 +97,6 @@ impl InstanceFile {
         self.source.len()
     }
 
-    /// The whole file.
-    pub(super) fn file(&self) -> &dyn Source {
-        &self.source
-    }
-
     /// The data set as it lies in the file.
     pub(super) fn encoded(&self) -> io::Result<Section<'_>> {
         Section::from(&self.source, self.offset)

@@ -2,10 +2,12 @@
 
 mod commands;
 mod compress;
+mod compress_file;
 mod echo;
 mod find;
 mod inspect;
 mod instance_file;
+mod interrupt;
 mod outcome;
 mod peer;
 mod progress;

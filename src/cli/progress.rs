@@ -29,23 +29,21 @@ impl Progress {
     /// One file is done: its object, or its line. A line that is worth reading is shown in any case.
     pub(super) fn done(&self, object: &impl Serialize, line: &str, worth_reading: bool) -> io::Result<()> {
         self.bar.inc(1);
-        self.bar.suspend(|| {
-            let mut out = io::stdout().lock();
-            if self.json {
-                json_line(&mut out, object)
-            } else if worth_reading || self.every_line {
-                writeln!(out, "{line}")
-            } else {
-                Ok(())
-            }
-        })
+        // The bar is redrawn only where something is written: it flickers.
+        if self.json {
+            self.show(|out| json_line(out, object))
+        } else if worth_reading || self.every_line {
+            self.show(|out| writeln!(out, "{line}"))
+        } else {
+            Ok(())
+        }
     }
 
     /// One file failed: its object, and its line on standard error.
     pub(super) fn failed(&self, object: &impl Serialize, line: &str) -> io::Result<()> {
         self.bar.inc(1);
         self.problem(line);
-        if self.json { self.bar.suspend(|| json_line(&mut io::stdout().lock(), object)) } else { Ok(()) }
+        if self.json { self.show(|out| json_line(out, object)) } else { Ok(()) }
     }
 
     /// Something is wrong: a line on standard error.
@@ -57,5 +55,13 @@ impl Progress {
     pub(super) fn finish(self, summary: &str) {
         self.bar.finish_and_clear();
         eprintln!("{summary}");
+    }
+
+    /// The work goes on when nobody reads about it any more (`condenser compress … | head`).
+    fn show(&self, write: impl FnOnce(&mut io::StdoutLock<'_>) -> io::Result<()>) -> io::Result<()> {
+        match self.bar.suspend(|| write(&mut io::stdout().lock())) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            result => result,
+        }
     }
 }
