@@ -2,7 +2,9 @@
 
 pub mod cli;
 pub mod codec;
+pub mod config;
 pub mod dicom;
 pub mod net;
+pub mod node;
 pub mod observe;
 pub mod store;

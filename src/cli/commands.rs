@@ -1,7 +1,7 @@
 //! The table of commands: what `condenser` can be asked for, and who answers.
 
 use super::outcome::exit_code;
-use super::{compress, echo, inspect, send, syntaxes};
+use super::{check, compress, echo, inspect, send, serve, syntaxes};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -21,6 +21,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run a node: receive, compress, prove, keep.
+    Serve(serve::Arguments),
+    /// Tell whether a configuration file is right, and all that is wrong with it.
+    Check(check::Arguments),
     /// Compress files and folders losslessly, without a node.
     Compress(compress::Arguments),
     /// Ask a DICOM peer for a sign of life.
@@ -44,6 +48,8 @@ pub fn run() -> ExitCode {
         }
     };
     exit_code(match cli.command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Compress(arguments) => compress::run(&arguments),
         Command::Echo(arguments) => echo::run(&arguments),
         Command::Send(arguments) => send::run(&arguments),

@@ -1,5 +1,6 @@
 //! The command line: one file a command, and the table of them in `commands`.
 
+mod check;
 mod commands;
 mod compress;
 mod compress_file;
@@ -12,6 +13,7 @@ mod outcome;
 mod peer;
 mod progress;
 mod send;
+mod serve;
 mod syntaxes;
 mod text;
 

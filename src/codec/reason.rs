@@ -15,6 +15,9 @@ pub enum Reason {
     /// No encoder makes the target syntax.
     #[error("no encoder here makes {0}")]
     NoEncoder(String),
+    /// A deflated data set that inflates to more than the limits allow, so that nothing can be known of it.
+    #[error("it inflates to more than the limits allow")]
+    InflatesBeyondLimit,
     /// The pixels came compressed.
     #[error("its pixel data came compressed already")]
     AlreadyCompressed,
@@ -130,6 +133,7 @@ impl Reason {
             Reason::NoTarget => "no_target",
             Reason::SameTransferSyntax(_) => "same_transfer_syntax",
             Reason::NoEncoder(_) => "no_encoder",
+            Reason::InflatesBeyondLimit => "inflates_beyond_limit",
             Reason::AlreadyCompressed => "already_compressed",
             Reason::NoPixelData => "no_pixel_data",
             Reason::FloatPixelData(_) => "float_pixel_data",

@@ -3,6 +3,7 @@
 use super::units;
 use crate::dicom::TransferSyntax;
 use serde::Deserialize;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// The longest P-DATA-TF PDU that is worth asking for; longer ones bring nothing that can be measured.
@@ -14,6 +15,8 @@ pub const DEFAULT_MAX_PDU: u32 = 131_072;
 pub struct Config {
     /// The AE title that peers must call, 1 to 16 characters; others are rejected.
     pub ae_title: String,
+    /// The addresses to listen on; port 0 lets the system choose one.
+    pub listen: Vec<SocketAddr>,
     /// The longest P-DATA-TF PDU that peers may send, in bytes, without its 6-byte header (4 096 to 4 194 304).
     #[serde(deserialize_with = "max_pdu")]
     pub max_pdu: u32,
@@ -93,6 +96,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             ae_title: "CONDENSER".to_owned(),
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 11_112))],
             max_pdu: DEFAULT_MAX_PDU,
             unknown_sop_classes: UnknownSopClasses::Accept,
             preferred: None,
@@ -141,6 +145,9 @@ pub enum ConfigError {
     /// A peer must have time for something.
     #[error("deadlines.{0} must be longer than nothing")]
     ZeroDeadline(&'static str),
+    /// A node that listens nowhere receives nothing.
+    #[error("listen names no address")]
+    NoAddress,
     /// Memory for a single data set that all of them together may not have.
     #[error("limits.memory_per_data_set must not be more than limits.memory")]
     MemoryShare,
@@ -152,6 +159,9 @@ impl Config {
         let mut wrong = Vec::new();
         if !is_ae_title(&self.ae_title) {
             wrong.push(ConfigError::AeTitle(self.ae_title.clone()));
+        }
+        if self.listen.is_empty() {
+            wrong.push(ConfigError::NoAddress);
         }
         let limits = &self.limits;
         let zero = [

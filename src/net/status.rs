@@ -48,6 +48,8 @@ impl Status {
     pub const CANNOT_UNDERSTAND: Status = Status(0xC002);
     /// The data set exceeds a limit.
     pub const LIMIT_EXCEEDED: Status = Status(0xC003);
+    /// The instance could not be condensed, and the node is configured to refuse what is not.
+    pub const NOT_CONDENSED: Status = Status(0xC004);
 
     /// What the status means. A code that no table lists is a failure, unless its range says otherwise.
     pub fn category(self) -> Category {

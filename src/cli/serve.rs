@@ -1,0 +1,88 @@
+//! `condenser serve`: runs a node.
+
+use super::outcome::{CommandError, Outcome};
+use crate::config::{Config, ConfigError, Target};
+use crate::node;
+use crate::observe::start_log;
+use crate::store::Durability;
+use clap::Args;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  condenser serve
+      listen on 127.0.0.1:11112 as CONDENSER, store JPEG-LS Lossless below ./data
+  condenser serve --listen 0.0.0.0:104 --ae-title ARCHIVE --store /srv/dicom --to RLELossless
+  condenser serve --config /etc/condenser/condenser.toml
+
+A first SIGTERM or Ctrl-C lets running transfers end, a second one stops at once.";
+
+/// What `serve` takes. Flags win over the file.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// The configuration file (default: the embedded one)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The AE title that peers must call
+    #[arg(long, value_name = "TITLE")]
+    ae_title: Option<String>,
+    /// An address to listen on; may be given several times
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Vec<SocketAddr>,
+    /// The folder of the store
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+    /// The transfer syntax to store: a keyword, a UID, or `none` to keep what comes
+    #[arg(long, value_name = "SYNTAX")]
+    to: Option<Target>,
+    /// Do not decode and compare every encoded frame before it counts
+    #[arg(long)]
+    no_verify: bool,
+    /// `none` acknowledges instances that a power cut would lose
+    #[arg(long, value_name = "full|none", value_parser = durability)]
+    durability: Option<Durability>,
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<Outcome, CommandError> {
+    let config = arguments.config()?;
+    start_log(&config.log);
+    node::run(&config).map_err(|error| CommandError::Failed(error.to_string()))?;
+    Ok(Outcome::Done)
+}
+
+impl Arguments {
+    fn config(self) -> Result<Config, CommandError> {
+        let usage = |error: ConfigError| CommandError::Usage(error.to_string());
+        let mut config = match &self.config {
+            Some(path) => Config::load(path).map_err(usage)?,
+            None => Config::default(),
+        };
+        if let Some(title) = self.ae_title {
+            config.node.ae_title = title;
+        }
+        if !self.listen.is_empty() {
+            config.node.listen = self.listen;
+        }
+        if let Some(path) = self.store {
+            config.store.path = path;
+        }
+        if let Some(to) = self.to {
+            config.compress.to = to;
+        }
+        if let Some(durability) = self.durability {
+            config.store.durability = durability;
+        }
+        config.compress.verify &= !self.no_verify;
+        config.checked(None).map_err(usage)
+    }
+}
+
+fn durability(word: &str) -> Result<Durability, String> {
+    match word {
+        "full" => Ok(Durability::Full),
+        "none" => Ok(Durability::None),
+        _ => Err("it is `full` or `none`".to_owned()),
+    }
+}

@@ -1,0 +1,13 @@
+//! The running node: joins what the other rooms offer, logs, counts, and turns failures into DIMSE statuses.
+//!
+//! The journey of one instance is [`Node::journey`], in `journey.rs`; it reads top to bottom.
+
+mod handler;
+mod journey;
+mod running;
+mod scan;
+mod status;
+
+pub use journey::{Arrival, Node};
+pub use running::{RunError, run};
+pub use status::{Failure, answer_to};

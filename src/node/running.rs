@@ -1,0 +1,143 @@
+//! From configuration to parts, from parts to a running node, and to an orderly end.
+
+use super::journey::Node;
+use crate::config::Config;
+use crate::dicom::Limits;
+use crate::net::{StoreHandler, serve};
+use crate::observe::Counters;
+use crate::store::{StoreError, Tree};
+use sd_notify::NotifyState;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The store is not usable.
+    #[error("the store cannot be used: {0}")]
+    Store(#[from] StoreError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {error}{}", way_out(error))]
+    Listen {
+        /// The address as configured.
+        address: SocketAddr,
+        /// The operating system's answer.
+        error: io::Error,
+    },
+    /// The runtime or the signal handlers cannot be set up.
+    #[error("cannot start: {0}")]
+    Start(#[from] io::Error),
+}
+
+/// Runs a node until SIGTERM or SIGINT, then lets what is under way end. A second signal ends it at once.
+///
+/// # Errors
+/// [`RunError`] when it cannot start. Once it listens, nothing but a signal ends it.
+pub fn run(config: &Config) -> Result<(), RunError> {
+    let tree = Tree::open(&config.store)?;
+    let opening = tree.opening();
+    tracing::info!(
+        store = %config.store.path.display(), durability = ?config.store.durability,
+        drafts_removed = opening.drafts_removed,
+        sync_milliseconds = %format_args!("{:.2}", opening.sync_time.as_secs_f64() * 1e3), "store opened"
+    );
+    if let Some(warning) = opening.warning {
+        tracing::warn!(store = %config.store.path.display(), warning, "durability is doubtful");
+    }
+    let node = Arc::new(Node::new(tree, config));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(attend(config, node.clone()))?;
+    node.report_counts();
+    Ok(())
+}
+
+impl Node {
+    /// A node over an opened store.
+    pub fn new(tree: Tree, config: &Config) -> Self {
+        let limits = Limits::default();
+        Self { tree, compress: config.compress.clone(), limits, counters: Counters::default() }
+    }
+
+    fn report_counts(&self) {
+        let counts = self.counters.snapshot();
+        tracing::info!(
+            instances = counts.instances(),
+            condensed = counts.count("condensed"),
+            kept = counts.count("kept"),
+            duplicates = counts.count("duplicate"),
+            quarantined = counts.count("quarantined"),
+            failed = counts.count("failed"),
+            received_bytes = counts.received_bytes,
+            stored_bytes = counts.stored_bytes,
+            "node stopped"
+        );
+        for (outcome, count) in counts.outcomes.iter().filter(|(outcome, _)| !outcome.reason().is_empty()) {
+            tracing::info!(outcome = outcome.name(), reason = outcome.reason(), count, "outcomes");
+        }
+    }
+}
+
+/// Listens, serves, and ends in order.
+async fn attend(config: &Config, handler: Arc<dyn StoreHandler>) -> Result<(), RunError> {
+    let mut signals = Signals::new()?;
+    let mut listeners = Vec::new();
+    for &address in &config.node.listen {
+        let listen = |error| RunError::Listen { address, error };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let address = listener.local_addr()?;
+        tracing::info!(%address, ae_title = config.node.ae_title, to = %config.compress.to,
+            verify = config.compress.verify, "listening");
+        listeners.push(listener);
+    }
+    let (drain, drained) = watch::channel(false);
+    let serving = tokio::spawn(serve(listeners, Arc::new(config.node.clone()), handler, drained));
+    tell_systemd(NotifyState::Ready);
+    signals.next().await;
+    tracing::info!("draining: no new associations, running transfers end");
+    tell_systemd(NotifyState::Stopping);
+    drain.send_replace(true);
+    tokio::select! {
+        _ = serving => (),
+        () = signals.next() => tracing::warn!("stopped at once by a second signal"),
+    }
+    Ok(())
+}
+
+/// The signals that ask the node to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => (),
+            _ = self.interrupt.recv() => (),
+        }
+    }
+}
+
+/// Without systemd there is no socket to write to, which is no fault.
+fn tell_systemd(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "systemd cannot be told");
+    }
+}
+
+fn way_out(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; stop what listens there, or choose another port with --listen",
+        io::ErrorKind::PermissionDenied => "; choose a port above 1023, or let systemd open it",
+        io::ErrorKind::AddrNotAvailable => "; this machine does not have that address",
+        _ => "",
+    }
+}

@@ -1,0 +1,465 @@
+//! The journey of an instance through a node without sockets: what is stored, what is told, what is quarantined.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+#[path = "support/made.rs"]
+mod made;
+
+use condenser::codec::DECODERS;
+use condenser::config::{Config, Otherwise};
+use condenser::dicom::{EncapsulatedFrames, FileMeta, ImagePixel, Limits, TransferSyntax, Uid, uids, walk};
+use condenser::net::{Association, Received, ReceivedBytes, ReceivedUid, Status, StoreAnswer, StoreHandler};
+use condenser::node::Node;
+use condenser::store::{Durability, Receipt, Tree};
+use made::{CT, DataSet, Image};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+struct Bench {
+    folder: tempfile::TempDir,
+    node: Node,
+}
+
+impl Bench {
+    fn new(change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let mut config = Config::default();
+        config.store.path = folder.path().join("store");
+        change(&mut config);
+        let node = Node::new(Tree::open(&config.store).unwrap(), &config);
+        Self { folder, node }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    fn send(&self, data_set: Vec<u8>, sop_instance: &str) -> StoreAnswer {
+        self.send_as(uids::EXPLICIT_VR_LITTLE_ENDIAN, data_set, CT, sop_instance)
+    }
+
+    fn send_as(&self, syntax: &str, data_set: Vec<u8>, sop_class: &str, sop_instance: &str) -> StoreAnswer {
+        self.node.store(received(syntax, data_set.into(), sop_class, sop_instance))
+    }
+
+    /// Every file that can be seen in the tree, relative to its root; what the store keeps for itself is not.
+    fn files(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut folders = vec![self.root()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.file_name().unwrap().to_string_lossy().starts_with('.') {
+                    continue;
+                }
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    found.push(path.strip_prefix(self.root()).unwrap().display().to_string());
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    fn instances(&self) -> Vec<String> {
+        self.files().into_iter().filter(|file| !file.starts_with("quarantine/")).collect()
+    }
+
+    fn quarantined(&self) -> usize {
+        self.files().iter().filter(|file| file.starts_with("quarantine/") && file.ends_with(".dcm")).count()
+    }
+
+    fn stored(&self, file: &str) -> File {
+        File::read(&self.root().join(file))
+    }
+}
+
+/// A stored file, taken apart.
+struct File {
+    meta: FileMeta,
+    receipt: Receipt,
+    data_set: Vec<u8>,
+}
+
+impl File {
+    fn read(path: &Path) -> Self {
+        let bytes = fs::read(path).unwrap();
+        let (meta, start) = FileMeta::parse(&bytes).unwrap();
+        let receipt = Receipt::from_bytes(&meta.private.as_ref().unwrap().bytes).unwrap();
+        Self { meta, receipt, data_set: bytes[usize::try_from(start).unwrap()..].to_vec() }
+    }
+
+    /// The native cells of all frames, by the decoder of the file's transfer syntax.
+    fn cells(&self) -> Vec<u8> {
+        let syntax = TransferSyntax::of_uid(&self.meta.transfer_syntax).unwrap();
+        let decoder = DECODERS.iter().find(|decoder| decoder.transfer_syntax() == syntax.uid).unwrap();
+        let data_set = walk(&self.data_set, syntax.vr_encoding, &Limits::default()).unwrap();
+        let image = ImagePixel::from_data_set(&self.data_set, &data_set).unwrap();
+        let frames = EncapsulatedFrames::of(&self.data_set, &data_set, image.frames).unwrap();
+        let mut all = Vec::new();
+        for frame in 0..frames.len() {
+            let codestream = frames.codestream(&self.data_set, frame).unwrap();
+            let mut cells = Vec::new();
+            decoder.decode(&codestream, &image, &mut cells).unwrap();
+            all.extend(cells);
+        }
+        all
+    }
+}
+
+fn received(syntax: &str, data_set: ReceivedBytes, sop_class: &str, sop_instance: &str) -> Received {
+    let uid = |text: &str| ReceivedUid { text: text.to_owned(), uid: Uid::parse(text) };
+    Received {
+        association: Arc::new(Association {
+            id: 1,
+            peer: ([127, 0, 0, 1], 4242).into(),
+            calling: "MODALITY".to_owned(),
+            called: "CONDENSER".to_owned(),
+            implementation_class_uid: None,
+            implementation_version_name: None,
+            contexts: Vec::new(),
+        }),
+        context_id: 1,
+        transfer_syntax: TransferSyntax::of_uid(syntax).unwrap(),
+        message_id: 1,
+        sop_class: uid(sop_class),
+        sop_instance: uid(sop_instance),
+        move_originator: None,
+        data_set,
+        duration: Duration::ZERO,
+    }
+}
+
+const PLACE: &str = "1.2.3.4/1.2.3.4.5/1.2.9.dcm";
+
+#[test]
+fn a_native_image_is_condensed_and_its_header_is_copied_byte_for_byte() {
+    for target in ["JPEGLSLossless", "RLELossless"] {
+        let bench = Bench::new(|config| config.compress.to = target.parse().unwrap());
+        let image = Image::slopes("1.2.9", 61, 67, 3);
+        assert_eq!(bench.send(image.data_set(), "1.2.9").status, Status::SUCCESS);
+        assert_eq!(bench.files(), [PLACE]);
+        let file = bench.stored(PLACE);
+        assert_eq!(TransferSyntax::of_uid(&file.meta.transfer_syntax).unwrap().keyword, target);
+        assert_eq!((file.meta.sop_class.as_str(), file.meta.sop_instance.as_str()), (CT, "1.2.9"));
+        assert_eq!(file.receipt.transfer_syntax, uids::EXPLICIT_VR_LITTLE_ENDIAN);
+        let head = image.head().0;
+        assert_eq!(&file.data_set[..head.len()], head, "{target}: everything before Pixel Data");
+        assert_eq!(file.cells(), image.pixels(), "{target}");
+    }
+}
+
+#[test]
+fn a_spooled_data_set_is_condensed_like_one_in_memory() {
+    let image = Image::slopes("1.2.9", 40, 50, 5);
+    let bytes = image.data_set();
+    let spool = tempfile::tempfile().unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&spool, &bytes, 0).unwrap();
+    let bench = Bench::new(|_| ());
+    let spooled = ReceivedBytes::spooled(spool, bytes.len() as u64);
+    let answer = bench.node.store(received(uids::EXPLICIT_VR_LITTLE_ENDIAN, spooled, CT, "1.2.9"));
+    assert_eq!(answer.status, Status::SUCCESS);
+    assert_eq!(bench.stored(PLACE).cells(), image.pixels());
+}
+
+#[test]
+fn a_deflated_image_is_condensed() {
+    let image = Image::slope("1.2.9", 64, 64);
+    let bench = Bench::new(|_| ());
+    let answer =
+        bench.send_as(uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, deflate(&image.data_set()), CT, "1.2.9");
+    assert_eq!(answer.status, Status::SUCCESS);
+    let file = bench.stored(PLACE);
+    assert_eq!(file.meta.transfer_syntax, uids::JPEG_LS_LOSSLESS);
+    assert_eq!(file.cells(), image.pixels());
+}
+
+#[test]
+fn d21_a_deflate_bomb_is_kept_as_received_without_being_inflated() {
+    let bomb = deflate(&Image { cells: vec![0; 300 << 19], ..Image::slope("1.2.9", 1, 1) }.data_set());
+    assert!(bomb.len() < 1 << 20);
+    let bench = Bench::new(|_| ());
+    let answer = bench.send_as(uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, bomb.clone(), CT, "1.2.9");
+    assert_eq!(answer.status, Status::SUCCESS);
+    let files = bench.instances();
+    assert_eq!(files.len(), 1);
+    assert_eq!(bench.stored(&files[0]).data_set, bomb);
+}
+
+#[test]
+fn what_cannot_be_condensed_is_stored_byte_for_byte_with_its_reason() {
+    let slope = Image::slope("1.2.9", 16, 16);
+    let overlay = Image { cells: vec![0xF123; 256], ..slope.clone() };
+    let report = DataSet::default().uid(8, 0x16, CT).uid(8, 0x18, "1.2.9").uid(0x20, 0xD, "1.2.3.4").uid(
+        0x20,
+        0xE,
+        "1.2.3.4.5",
+    );
+    let noise = Image { cells: noise(256), bits_stored: 16, ..slope.clone() };
+    let short = slope.head().long(0x7FE0, 0x0010, "OW", &slope.pixels()[..500]).0;
+    let encapsulated = slope
+        .head()
+        .long_header(0x7FE0, 0x0010, "OB", u32::MAX)
+        .item(0xE000, 0)
+        .item(0xE000, 4)
+        .0
+        .into_iter()
+        .chain([1, 2, 3, 4])
+        .chain(DataSet::default().item(0xE0DD, 0).0)
+        .collect::<Vec<u8>>();
+    let cases = [
+        ("unused_bits", uids::EXPLICIT_VR_LITTLE_ENDIAN, overlay.data_set()),
+        ("no_pixel_data", uids::EXPLICIT_VR_LITTLE_ENDIAN, report.0),
+        ("grew", uids::EXPLICIT_VR_LITTLE_ENDIAN, noise.data_set()),
+        ("pixel_data_short", uids::EXPLICIT_VR_LITTLE_ENDIAN, short),
+        ("already_compressed", uids::JPEG_BASELINE, encapsulated),
+    ];
+    for (reason, syntax, data_set) in cases {
+        let bench = Bench::new(|_| ());
+        assert_eq!(bench.send_as(syntax, data_set.clone(), CT, "1.2.9").status, Status::SUCCESS, "{reason}");
+        let file = bench.stored(PLACE);
+        assert_eq!(file.receipt.reason.as_deref(), Some(reason));
+        assert_eq!((file.meta.transfer_syntax.as_str(), file.data_set), (syntax, data_set), "{reason}");
+    }
+}
+
+#[test]
+fn rle_keeps_the_bits_that_jpeg_ls_would_drop() {
+    let overlay = Image { cells: vec![0xF123; 4096], ..Image::slope("1.2.9", 64, 64) };
+    let bench = Bench::new(|config| config.compress.to = "RLELossless".parse().unwrap());
+    assert_eq!(bench.send(overlay.data_set(), "1.2.9").status, Status::SUCCESS);
+    let file = bench.stored(PLACE);
+    assert_eq!(file.meta.transfer_syntax, uids::RLE_LOSSLESS);
+    assert_eq!(file.cells(), overlay.pixels());
+}
+
+#[test]
+fn the_same_again_changes_nothing_and_another_content_is_kept_beside() {
+    let bench = Bench::new(|_| ());
+    let first = Image::slope("1.2.9", 32, 32);
+    let second = Image { cells: first.cells.iter().map(|cell| cell ^ 1).collect(), ..first.clone() };
+    for _ in 0..3 {
+        assert_eq!(bench.send(first.data_set(), "1.2.9").status, Status::SUCCESS);
+        assert_eq!(bench.files(), [PLACE]);
+    }
+    for _ in 0..2 {
+        assert_eq!(bench.send(second.data_set(), "1.2.9").status, Status::SUCCESS);
+        let files = bench.files();
+        assert_eq!(files.len(), 2, "{files:?}");
+        assert_eq!(bench.stored(PLACE).cells(), first.pixels());
+        let beside = files.iter().find(|file| *file != PLACE).unwrap();
+        assert_eq!(bench.stored(beside).cells(), second.pixels());
+    }
+}
+
+#[test]
+fn refuse_turns_kept_as_received_into_a_failure_and_a_quarantined_file() {
+    let bench = Bench::new(|config| config.compress.otherwise = Otherwise::Refuse);
+    let overlay = Image { cells: vec![0xF123; 256], ..Image::slope("1.2.9", 16, 16) };
+    let answer = bench.send(overlay.data_set(), "1.2.9");
+    assert_eq!(answer.status, Status::NOT_CONDENSED);
+    assert_eq!((bench.instances().len(), bench.quarantined()), (0, 1));
+}
+
+#[test]
+fn d01_a_cut_at_any_byte_is_never_taken_for_the_whole() {
+    let bench = Bench::new(|config| config.store.durability = Durability::None);
+    let whole = Image::slope("1.2.9", 32, 56).data_set();
+    assert!(whole.len() > 3500 && whole.len() < 4096);
+    for cut in 0..whole.len() {
+        let answer = bench.send(whole[..cut].to_vec(), "1.2.9");
+        if answer.status != Status::SUCCESS {
+            assert!([0xA900, 0xC001, 0xC002].contains(&answer.status.0), "cut at {cut}: {}", answer.status);
+            continue;
+        }
+        // Undetectable is only a cut between two elements, before there is any image to miss pixels of.
+        let kept = fs::read(bench.root().join(bench.instances().pop().unwrap())).unwrap();
+        assert!(kept.ends_with(&whole[..cut]), "cut at {cut}: what was acknowledged is what was sent");
+        let described = DataSet(whole[..cut].to_vec()).0.windows(4).any(|tag| tag == [0x28, 0, 0, 1]);
+        assert!(!described, "cut at {cut}: an image without pixels was acknowledged");
+        for file in bench.instances() {
+            fs::remove_file(bench.root().join(file)).unwrap();
+        }
+    }
+    assert_eq!(bench.instances(), Vec::<String>::new());
+    assert!(bench.quarantined() > 3000, "every refused cut is in quarantine");
+}
+
+#[test]
+fn d04_nesting_beyond_the_limit_is_c003_and_the_node_lives() {
+    let bench = Bench::new(|_| ());
+    for (levels, expected) in
+        [(10, Status::SUCCESS), (100, Status::LIMIT_EXCEEDED), (10_000, Status::LIMIT_EXCEEDED)]
+    {
+        for defined in [false, true] {
+            let uid = format!("1.2.9.{levels}.{}", u8::from(defined));
+            let head = DataSet::default().uid(8, 0x16, CT).uid(8, 0x18, &uid);
+            let data_set = [head.0, nested(levels, defined)].concat();
+            assert_eq!(bench.send(data_set, &uid).status, expected, "{levels} levels, defined {defined}");
+        }
+    }
+    let million = [DataSet::default().uid(8, 0x16, CT).0, nested(1_000_000, false)].concat();
+    assert_eq!(bench.send(million, "1.2.9.7").status, Status::LIMIT_EXCEEDED);
+}
+
+#[test]
+fn d05_declared_lengths_beyond_the_data_are_c002() {
+    let bench = Bench::new(|_| ());
+    for length in [0xFFFF_FFF0, 1 << 30] {
+        for vr in ["OB", "OW", "UN", "UT", "SQ"] {
+            let head = DataSet::default().uid(8, 0x16, CT).uid(8, 0x18, "1.2.9");
+            let data_set = head.long_header(0x0040, 0xA730, vr, length).0;
+            let answer = bench.send(data_set, "1.2.9");
+            assert_eq!(answer.status, Status::CANNOT_UNDERSTAND, "{vr} {length:#x}");
+            assert!(answer.comment.unwrap().contains("offset"), "the comment says where");
+        }
+    }
+    assert_eq!(bench.instances(), Vec::<String>::new());
+}
+
+#[test]
+fn d06_unclosed_and_stray_delimiters_are_c002() {
+    let head = || DataSet::default().uid(8, 0x16, CT).uid(8, 0x18, "1.2.9");
+    let cases = [
+        ("unclosed sequence", head().long_header(0x40, 0xA730, "SQ", u32::MAX)),
+        ("unclosed item", head().long_header(0x40, 0xA730, "SQ", u32::MAX).item(0xE000, u32::MAX)),
+        ("unclosed UN", head().long_header(0x41, 0x1001, "UN", u32::MAX)),
+        ("item delimiter at top level", head().item(0xE00D, 0)),
+        ("sequence delimiter at top level", head().item(0xE0DD, 0)),
+        ("item at top level", head().item(0xE000, 0)),
+        (
+            "delimiter with a length",
+            head().long_header(0x40, 0xA730, "SQ", u32::MAX).item(0xE0DD, 4).short(0, 0, "AB", b""),
+        ),
+    ];
+    let bench = Bench::new(|_| ());
+    for (name, data_set) in cases {
+        assert_eq!(bench.send(data_set.0, "1.2.9").status, Status::CANNOT_UNDERSTAND, "{name}");
+    }
+}
+
+#[test]
+fn d11_hostile_uids_are_0117_quarantined_and_nothing_leaves_the_store() {
+    let sixty_five = format!("1.{}", "2".repeat(63));
+    let hostile = [
+        "../../etc/x",
+        "/etc/cron.d/x",
+        &sixty_five,
+        "",
+        "1 2",
+        "1.2\0.3",
+        "1..2",
+        "01.2",
+        "１.２",
+        "CON",
+        "1.2.",
+    ];
+    let bench = Bench::new(|_| ());
+    let image = Image::slope("1.2.9", 16, 16);
+    for uid in hostile {
+        let data_set = Image { sop_instance: uid.to_owned(), ..image.clone() }.data_set();
+        let answer = bench.send(data_set, uid);
+        assert_eq!(answer.status, Status::INVALID_SOP_INSTANCE, "{uid:?}");
+        assert_eq!(answer.offending.len(), 1, "{uid:?}");
+    }
+    assert_eq!((bench.instances().len(), bench.quarantined()), (0, hostile.len()));
+    let beside: Vec<_> =
+        fs::read_dir(bench.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(beside, ["store"], "nothing lies outside the store");
+}
+
+#[test]
+fn d11_a_uid_of_a_megabyte_in_the_data_set_is_no_match() {
+    let bench = Bench::new(|_| ());
+    let data_set = DataSet::default().uid(8, 0x16, CT).long(8, 0x18, "UN", &vec![b'1'; 1 << 20]).0;
+    assert_eq!(bench.send(data_set, "1.2.9").status, Status::DATA_SET_DOES_NOT_MATCH_SOP_INSTANCE);
+}
+
+#[test]
+fn d12_hostile_study_and_series_uids_stay_inside_the_store() {
+    let bench = Bench::new(|_| ());
+    for (index, hostile) in ["../../../../x", "/absolute", "..", ".", "", "a/b"].iter().enumerate() {
+        let uid = format!("1.2.9.{index}");
+        let data_set = DataSet::default()
+            .uid(8, 0x16, CT)
+            .uid(8, 0x18, &uid)
+            .uid(0x20, 0xD, hostile)
+            .uid(0x20, 0xE, hostile)
+            .0;
+        assert_eq!(bench.send(data_set, &uid).status, Status::SUCCESS, "{hostile:?}");
+    }
+    assert_eq!(bench.instances().len(), 6);
+    let beside = fs::read_dir(bench.folder.path()).unwrap().count();
+    assert_eq!(beside, 1, "nothing lies outside the store");
+}
+
+#[test]
+fn d14_a_data_set_that_contradicts_its_command_is_quarantined() {
+    let bench = Bench::new(|_| ());
+    let image = Image::slope("1.2.9", 16, 16);
+    let answer = bench.send(image.data_set(), "1.2.10");
+    assert_eq!(answer.status, Status::DATA_SET_DOES_NOT_MATCH_SOP_INSTANCE);
+    assert_eq!(answer.offending.iter().map(ToString::to_string).collect::<Vec<_>>(), ["(0008,0018)"]);
+    let mr = "1.2.840.10008.5.1.4.1.1.4";
+    let answer = bench.send_as(uids::EXPLICIT_VR_LITTLE_ENDIAN, image.data_set(), mr, "1.2.9");
+    assert_eq!(answer.status, Status::DATA_SET_DOES_NOT_MATCH_SOP_CLASS);
+    assert_eq!((bench.instances().len(), bench.quarantined()), (0, 1), "the same content is one file");
+    let note = bench.files().into_iter().find(|file| file.ends_with(".json")).unwrap();
+    let note = fs::read_to_string(bench.root().join(note)).unwrap();
+    assert!(note.contains("sop_instance_mismatch") || note.contains("sop_class_mismatch"), "{note}");
+}
+
+#[test]
+fn comments_fit_the_standard_and_name_no_patient() {
+    let bench = Bench::new(|_| ());
+    let image = Image::slope("1.2.9", 16, 16);
+    let mut cut = image.data_set();
+    cut.truncate(300);
+    for answer in
+        [bench.send(image.data_set(), "1.2.10"), bench.send(cut, "1.2.9"), bench.send(vec![0xFF; 9], "")]
+    {
+        let comment = answer.comment.unwrap();
+        assert!(comment.len() <= 64 && !comment.contains("ller"), "{comment}");
+    }
+}
+
+fn nested(levels: usize, defined: bool) -> Vec<u8> {
+    if !defined {
+        let open = DataSet::default().long_header(0x0040, 0xA730, "SQ", u32::MAX).item(0xE000, u32::MAX).0;
+        let close = DataSet::default().item(0xE00D, 0).item(0xE0DD, 0).0;
+        return [open.repeat(levels), close.repeat(levels)].concat();
+    }
+    // The innermost header comes last; each level has 20 bytes of headers around what is inside.
+    let inside = |level: usize| ((levels - level) * 20) as u32;
+    let headers = (0..levels).map(|level| {
+        let length = inside(level + 1);
+        DataSet::default().long_header(0x0040, 0xA730, "SQ", length + 8).item(0xE000, length).0
+    });
+    headers.collect::<Vec<_>>().concat()
+}
+
+fn deflate(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write;
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes).unwrap();
+    let mut out = encoder.finish().unwrap();
+    if out.len() % 2 == 1 {
+        out.push(0);
+    }
+    out
+}
+
+/// Cells that nothing can compress: a linear congruential generator's upper bits.
+fn noise(count: usize) -> Vec<u16> {
+    let mut state = 0x2545_F491_4F6C_DD1D_u64;
+    (0..count)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 48) as u16
+        })
+        .collect()
+}

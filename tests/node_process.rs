@@ -1,0 +1,192 @@
+//! The node as a process: starts, listens, answers, drains on a signal, refuses to start on what cannot work.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop at the first surprise")]
+
+#[path = "support/made.rs"]
+mod made;
+
+use condenser::dicom::{TransferSyntax, VERIFICATION, uids};
+use condenser::net::{ProposedContext, Requestor, RequestorOptions, Status};
+use made::{CT, Image};
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+
+/// A node in a process of its own, killed when the test ends before it does.
+struct Process {
+    child: Child,
+    log: BufReader<ChildStderr>,
+    address: SocketAddr,
+}
+
+impl Process {
+    fn start(store: &Path, more: &[&str]) -> Self {
+        let mut child = serve(store, more).stderr(Stdio::piped()).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        let address = loop {
+            line.clear();
+            assert_ne!(log.read_line(&mut line).unwrap(), 0, "the node ended before it listened");
+            if line.contains("listening") {
+                let from = line.find("address=").expect("the line names the address") + "address=".len();
+                break line[from..].split_whitespace().next().unwrap().parse().unwrap();
+            }
+        };
+        Self { child, log, address }
+    }
+
+    fn connect(&self) -> Requestor {
+        let context = |abstract_syntax: &str, transfer_syntax: &str| ProposedContext {
+            abstract_syntax: abstract_syntax.to_owned(),
+            transfer_syntaxes: vec![TransferSyntax::of_uid(transfer_syntax).unwrap()],
+        };
+        let proposed = [
+            context(VERIFICATION, uids::IMPLICIT_VR_LITTLE_ENDIAN),
+            context(CT, uids::EXPLICIT_VR_LITTLE_ENDIAN),
+        ];
+        Requestor::connect(self.address, RequestorOptions::new("MODALITY", "CONDENSER"), &proposed).unwrap()
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for the end; gives the rest of the log.
+    fn ended(mut self) -> (ExitStatus, String) {
+        let mut rest = String::new();
+        self.log.read_to_string(&mut rest).unwrap();
+        (self.child.wait().unwrap(), rest)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn serve(store: &Path, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_condenser"));
+    command.args(["serve", "--listen", "127.0.0.1:0", "--store"]).arg(store).args(more);
+    command
+}
+
+fn store_of(folder: &tempfile::TempDir) -> std::path::PathBuf {
+    folder.path().join("store")
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+fn send(requestor: &mut Requestor, image: &Image) -> Status {
+    let syntax = TransferSyntax::of_uid(uids::EXPLICIT_VR_LITTLE_ENDIAN).unwrap();
+    let context = requestor.context(CT, syntax).expect("the context is accepted");
+    requestor.store(context, CT, &image.sop_instance, &image.data_set()).unwrap().status
+}
+
+#[test]
+fn it_answers_an_echo_stores_an_image_and_ends_well_on_sigterm() {
+    let folder = folder();
+    let process = Process::start(&store_of(&folder), &[]);
+    let mut requestor = process.connect();
+    assert_eq!(requestor.echo().unwrap().status, Status::SUCCESS);
+    assert_eq!(send(&mut requestor, &Image::slope("1.2.9", 64, 64)), Status::SUCCESS);
+    let file = store_of(&folder).join("1.2.3.4/1.2.3.4.5/1.2.9.dcm");
+    assert!(file.is_file(), "the file is there when Success is");
+    requestor.release().unwrap();
+    process.signal(Signal::TERM);
+    let (status, log) = process.ended();
+    assert!(status.success(), "{status}: {log}");
+    assert!(log.contains("instance stored") && log.contains("outcome=\"condensed\""), "{log}");
+    assert!(log.contains("node stopped") && log.contains("condensed=1"), "{log}");
+    assert!(!log.contains("ller"), "no patient data in the log: {log}");
+}
+
+#[test]
+fn p01_an_idle_association_does_not_hold_up_the_end() {
+    let folder = folder();
+    let process = Process::start(&store_of(&folder), &[]);
+    let mut requestor = process.connect();
+    assert_eq!(requestor.echo().unwrap().status, Status::SUCCESS);
+    process.signal(Signal::INT);
+    let (status, log) = process.ended();
+    assert!(status.success(), "{status}: {log}");
+    assert!(requestor.echo().is_err(), "the association was aborted");
+}
+
+#[test]
+fn p13_a_second_node_on_the_same_store_does_not_start() {
+    let folder = folder();
+    let first = Process::start(&store_of(&folder), &[]);
+    let second = serve(&store_of(&folder), &[]).output().unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let message = String::from_utf8_lossy(&second.stderr);
+    assert!(message.contains("in use by another node"), "{message}");
+    drop(first);
+}
+
+#[test]
+fn an_address_in_use_is_named_with_the_way_out() {
+    let folder = folder();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = Command::new(env!("CARGO_BIN_EXE_condenser"))
+        .args(["serve", "--listen", &address, "--store"])
+        .arg(store_of(&folder))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(message.contains(&address) && message.contains("--listen"), "{message}");
+}
+
+#[test]
+fn a_wrong_configuration_ends_with_2_and_names_file_line_and_key() {
+    let folder = folder();
+    let file = folder.path().join("wrong.toml");
+    std::fs::write(&file, "[node]\nae_titel = \"X\"\n").unwrap();
+    for command in ["check", "serve"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_condenser"))
+            .args([command, "--config"])
+            .arg(&file)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{command}");
+        let message = String::from_utf8_lossy(&output.stderr);
+        for part in ["wrong.toml", "line 2", "ae_titel"] {
+            assert!(message.contains(part), "{command}: {message}");
+        }
+    }
+}
+
+#[test]
+fn check_says_what_the_node_would_do() {
+    let output = Command::new(env!("CARGO_BIN_EXE_condenser")).arg("check").output().unwrap();
+    assert!(output.status.success());
+    let text = String::from_utf8_lossy(&output.stdout);
+    for part in ["CONDENSER", "127.0.0.1:11112", "JPEGLSLossless", "data"] {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn systemd_is_told_when_it_listens_and_when_it_drains() {
+    let folder = folder();
+    let path = folder.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    let mut child =
+        serve(&store_of(&folder), &[]).env("NOTIFY_SOCKET", &path).stderr(Stdio::null()).spawn().unwrap();
+    let mut buffer = [0; 256];
+    let mut told = || {
+        let length = socket.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    };
+    assert!(told().contains("READY=1"));
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert!(told().contains("STOPPING=1"));
+    assert!(child.wait().unwrap().success());
+}
