@@ -13,6 +13,7 @@ import logging
 import shutil
 import subprocess
 import sys
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 
@@ -151,7 +152,10 @@ def by_pynetdicom(table: Table, target: str, folder: Path, label: str, work: Pat
     name = lambda path: str(path.relative_to(folder))  # noqa: E731
     with Node(work / f"pynetdicom-{label}-{target}", "--to", target) as node:
         answers = send_corpus.send(files, "127.0.0.1", node.port, node.title, name=name)
-        silent = [f"{answer.file}: {answer.fault}" for answer in answers if answer.status is None]
+        silent = [
+            f"{answer.file}: {answer.fault}" for answer in answers
+            if answer.status is None and answer.sop_class != judge_tree.MEDIA_STORAGE_DIRECTORY
+        ]
         table.row(target, "pynetdicom", f"{label}: {len(files)} files, each answered", not silent, "; ".join(silent)[:300])
         verdicts = judge_tree.judge_all(folder, node.store, [asdict(a) for a in answers], profiles.TARGETS[target])
         faulty = [verdict for verdict in verdicts if verdict.faults]
@@ -204,6 +208,7 @@ def conflict(table: Table, target: str, label: str, files, answers, node: Node) 
 
 def main() -> int:
     logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")  # pydicom's, about what is wrong in the files
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--corpus", type=Path)
     parser.add_argument("--target", action="append", choices=profiles.TARGETS)

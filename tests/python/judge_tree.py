@@ -33,6 +33,10 @@ from pydicom.pixels import get_decoder
 # Decoders a target, those of different authors first: pylibjpeg is libjpeg by Th. Richter, the other two are CharLS.
 DECODERS = {profiles.JPEG_LS: ("pylibjpeg", "pyjpegls", "gdcm"), profiles.RLE: ("pylibjpeg", "pydicom")}
 WANTED_DECODERS = 2
+# Standard, but no storage class: a storage provider refuses its presentation context.
+MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
+# Answers after which the data set must lie in quarantine, with its reason beside it.
+QUARANTINED = (0xA900, 0xC001, 0xC002, 0xC003, 0x0117)
 OWN_FOLDERS = ("quarantine", ".condenser")
 
 
@@ -66,6 +70,17 @@ def index(tree: Path) -> dict[str, list[Path]]:
             head = file.read(64 * 1024)
         found.setdefault(part10.receipt(part10.split(head)[0]).get("digest", "no receipt"), []).append(path)
     return found
+
+
+def quarantine(tree: Path) -> set[bytes]:
+    """The data sets in quarantine that have a note with a reason beside them."""
+    kept = set()
+    for path in (tree / "quarantine").glob("*.dcm"):
+        data = path.read_bytes()
+        note = path.with_suffix(".json")
+        if note.is_file() and json.loads(note.read_text()).get("reason"):
+            kept.add(data[part10.split(data)[1] :])
+    return kept
 
 
 def judge(file: part10.File, row: dict[str, str], path: Path, target: str, verdict: Verdict) -> None:
@@ -113,7 +128,11 @@ def expectation(file: part10.File, target: str) -> tuple[list[elements.Element] 
     """The elements, None when they cannot be walked; and why the instance is to be kept, None when it is not."""
     encoding = Encoding.of(file.transfer_syntax)
     try:
-        sent = elements.walk(file.elements_bytes(), encoding)
+        data = file.elements_bytes()
+        if file.transfer_syntax not in elements.NATIVE and part10.guessed_syntax(data) == elements.IMPLICIT_LITTLE:
+            # Not as the transfer syntax says, but its structure can be known, and it is kept as it is in any case.
+            encoding = Encoding(False, False)
+        sent = elements.walk(data, encoding)
     except (Malformed, zlib.error) as error:
         return None, f"cannot be walked: {error}"
     return sent, profiles.suitable(target, file.transfer_syntax, sent, encoding)
@@ -241,6 +260,7 @@ def decoded_hash(path: Path, target: str, plugin: str) -> str:
 
 def judge_all(corpus: Path, tree: Path, answers: list[dict], target: str) -> list[Verdict]:
     found = index(tree)
+    quarantined = quarantine(tree)
     rows = {row["file"]: row for row in part10.manifest(corpus)}
     verdicts = []
     claimed: set[Path] = set()
@@ -250,10 +270,14 @@ def judge_all(corpus: Path, tree: Path, answers: list[dict], target: str) -> lis
         verdicts.append(verdict)
         file = part10.read(corpus / answer["file"])
         paths = found.get(digest(file), [])
-        if status is None:
+        if status is None and file.sop_class == MEDIA_STORAGE_DIRECTORY and "context refused" in answer["fault"]:
+            verdict.outcome = "refused"
+        elif status is None:
             verdict.faults.append(f"no answer ({answer['fault']})")
         elif status != 0:
             verdict.outcome = "refused"
+            if status in QUARANTINED and file.data_set not in quarantined:
+                verdict.faults.append("not in quarantine")
             verdict.notes.append(expectation(file, target)[1] or "nothing is wrong with it")
             if paths:
                 verdict.faults.append(f"answered {status:04X}, but {paths[0].relative_to(tree)} holds it")

@@ -144,7 +144,18 @@ class TreeTest(unittest.TestCase):
         self.assert_fault(self.verdict("report", kept="x", status=0xA700), "answered A700")
         self.assert_good(self.verdict("report", store=False, status=0xA700))
         self.assert_fault(self.verdict("report", store=False, status=None), "no answer")
-        self.assert_fault(self.verdict("report", kept="x", status=0xC001), "nobody sent it")
+        self.assert_fault(self.verdict("report", kept="x", status=0xA701), "nobody sent it")
+
+    def test_what_is_refused_as_damaged_must_lie_in_quarantine(self):
+        file = part10.read(self.corpus / "report.dcm")
+        answers = [{"file": "report.dcm", "status": 0xC002, "comment": "", "fault": ""}]
+        with tempfile.TemporaryDirectory() as tree:
+            path = Path(tree) / "quarantine" / "x.dcm"
+            self.assert_fault(judge_tree.judge_all(self.corpus, Path(tree), answers, profiles.JPEG_LS), "not in quarantine")
+            stored(path, file, file.data_set, file.transfer_syntax, "damaged")
+            self.assert_fault(judge_tree.judge_all(self.corpus, Path(tree), answers, profiles.JPEG_LS), "not in quarantine")
+            path.with_suffix(".json").write_text('{"reason": "cannot be walked"}')
+            self.assert_good(judge_tree.judge_all(self.corpus, Path(tree), answers, profiles.JPEG_LS))
 
     def test_offset_tables_are_checked(self):
         streams = [b"abcd", b"ef"]
