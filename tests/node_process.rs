@@ -8,7 +8,7 @@ mod made;
 use condenser::dicom::{TransferSyntax, VERIFICATION, uids};
 use condenser::net::{ProposedContext, Requestor, RequestorOptions, Status};
 use made::{CT, Image};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -116,6 +116,20 @@ fn p01_an_idle_association_does_not_hold_up_the_end() {
     let (status, log) = process.ended();
     assert!(status.success(), "{status}: {log}");
     assert!(requestor.echo().is_err(), "the association was aborted");
+}
+
+#[test]
+fn k06_a_file_size_limit_is_a700_and_the_node_lives() {
+    let folder = folder();
+    let process = Process::start(&store_of(&folder), &["--to", "none"]);
+    let limit = Rlimit { current: Some(16 << 10), maximum: Some(16 << 10) };
+    prlimit(Some(Pid::from_child(&process.child)), Resource::Fsize, limit).unwrap();
+    let mut requestor = process.connect();
+    assert_eq!(send(&mut requestor, &Image::slope("1.2.9", 128, 128)), Status::OUT_OF_RESOURCES);
+    assert_eq!(send(&mut requestor, &Image::slope("1.2.10", 32, 32)), Status::SUCCESS);
+    requestor.release().unwrap();
+    assert!(!store_of(&folder).join("1.2.3.4/1.2.3.4.5/1.2.9.dcm").exists());
+    assert!(store_of(&folder).join("1.2.3.4/1.2.3.4.5/1.2.10.dcm").is_file());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::journey::{Arrival, Node};
 use super::status::{Failure, answer_to};
+use crate::codec::Reason;
 use crate::dicom::{FileMeta, Source};
 use crate::net::{self, Association, Connection, Received, Refusal, Status, StoreAnswer, StoreHandler};
 use crate::observe::{Escaped, Outcome};
@@ -9,6 +10,7 @@ use crate::store::{QuarantineNote, Stored};
 use std::fs::File;
 use std::io;
 use std::time::Instant;
+use tracing::field::display;
 
 impl StoreHandler for Node {
     fn spool(&self) -> io::Result<File> {
@@ -80,15 +82,14 @@ impl Node {
         let received_bytes = received.data_set.len();
         self.counters.add(outcome, received_bytes, arrival.file_bytes);
         let path = arrival.stored.path().display().to_string();
-        let explanation = match &arrival.condensed {
-            Some(Err(reason)) => reason.to_string(),
-            _ => String::new(),
-        };
+        let reason = arrival.condensed.as_ref().and_then(|condensed| condensed.as_ref().err());
+        let explanation = reason.map(ToString::to_string);
+        let explanation = explanation.as_deref().map(|sentence| display(Escaped(sentence)));
         let ratio = received_bytes as f64 / arrival.file_bytes.max(1) as f64;
         tracing::info!(
             association = received.association.id, address = %received.association.peer,
             peer = %Escaped(&received.association.calling), instance = %Escaped(&received.sop_instance.text),
-            outcome = outcome.name(), reason = outcome.reason(), explanation = %Escaped(&explanation),
+            outcome = outcome.name(), reason = reason.map(Reason::name), explanation,
             received = received.transfer_syntax.keyword, bytes = received_bytes, stored_bytes = arrival.file_bytes,
             ratio = %format_args!("{ratio:.2}"), milliseconds = started.elapsed().as_millis() as u64,
             file = %Escaped(&path), "instance stored"

@@ -107,15 +107,21 @@ async fn attend(config: &Config, handler: Arc<dyn StoreHandler>) -> Result<(), R
     Ok(())
 }
 
-/// The signals that ask the node to stop.
+/// The signals that ask the node to stop, and one that would kill it if nobody listened.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// A write beyond the file size limit shall fail with EFBIG, which the sender is told of, and not end the process.
+    _file_size: Signal,
 }
 
 impl Signals {
     fn new() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
+        })
     }
 
     async fn next(&mut self) {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// More characters than this are cut and replaced by «…»: a peer must not be able to flood a log line.
-const LONGEST: usize = 128;
+const LONGEST: usize = 256;
 
 /// Shows text that a peer or a file supplied: printable ASCII as it is, everything else as `\u{…}`.
 ///
