@@ -147,7 +147,7 @@ impl Reason {
             Reason::PixelDataLong { .. } => "pixel_data_long",
             Reason::ImagePixelUnusable(_) => "image_pixel_unusable",
             Reason::HeaderNotRewritable(_) => "header_not_rewritable",
-            Reason::Grew { .. } => "grown",
+            Reason::Grew { .. } => "grew",
             Reason::EncodeFailed { .. } => "encode_failed",
             Reason::Mismatch { .. } => "verify_mismatch",
             Reason::EncoderPanicked { .. } => "encoder_panicked",
