@@ -9,9 +9,6 @@ pub enum Reason {
     /// No target was asked for.
     #[error("no compression is asked for")]
     NoTarget,
-    /// The instance came in the target syntax.
-    #[error("it was received in {0} already")]
-    SameTransferSyntax(&'static str),
     /// No encoder makes the target syntax.
     #[error("no encoder here makes {0}")]
     NoEncoder(String),
@@ -131,7 +128,6 @@ impl Reason {
     pub fn name(&self) -> &'static str {
         match self {
             Reason::NoTarget => "no_target",
-            Reason::SameTransferSyntax(_) => "same_transfer_syntax",
             Reason::NoEncoder(_) => "no_encoder",
             Reason::InflatesBeyondLimit => "inflates_beyond_limit",
             Reason::AlreadyCompressed => "already_compressed",
