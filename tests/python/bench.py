@@ -125,13 +125,13 @@ def ratio() -> float:
 
 # The first row whose pattern is found in «symbol in object» takes the sample. Kernel symbols come after [k].
 KINDS = [
-    ("encode", r"encoder_strategy|charls.*encod|jls_codec<.*encoder|encoders::|::encode\b|encode_frame|EncoderStrategy"),
-    ("verify", r"decoder_strategy|charls.*decod|decoders::|::decode\b|decode_frame|verify::|memcmp|bcmp"),
-    ("kernel copy", r"\[k\] .*(copy_user|copy_to_iter|copy_from_iter|copyin|copyout|_copy_to_user|_copy_from_user|rep_movs|"
+    ("verify", r"decoder_strategy|charls.*(decod|decompress)|decoders::|decode_frame|verify::|memcmp|bcmp"),
+    ("encode", r"charls|encoders::|encode_frame|codec::cells"),
+    ("kernel copy", r"\[k\] .*(copy_user|copy_to_iter|copy_from_iter|copyin|copyout|copy_page_from_iter|rep_movs|"
      r"skb_copy|copy_page|memcpy|csum_and_copy|copy_folio|simple_copy)"),
     ("page faults and clearing", r"\[k\] .*(clear_page|page_fault|handle_mm|anonymous_page|memcg|unmap_page|zap_|memset|lruvec)"),
     ("fsync and file system", r"\[k\] .*(ext4|jbd2|xfs|btrfs|fsync|writeback|blk_|bio_|virtio|submit_bio|wbc|folio|filemap|"
-     r"truncate|dentry|inode|do_sys_open|rename)"),
+     r"truncate|dentry|inode|do_sys_open|rename|recently_deleted|find_get_block|iowrite|bdev|buffer)"),
     ("kernel, other", r"\[k\] "),
     ("digest", r"blake3"),
     ("copy in user space", r"memmove|memcpy|memset"),
