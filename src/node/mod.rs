@@ -10,4 +10,4 @@ mod status;
 
 pub use journey::{Arrival, Node};
 pub use running::{RunError, run};
-pub use status::{Failure, answer_to};
+pub use status::{Failure, STATUSES, answer_to};

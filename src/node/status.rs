@@ -45,69 +45,102 @@ pub enum Failure {
     Refused(Reason),
 }
 
-/// One row: a stable name, the status, whether the data set is kept in quarantine.
-struct Row(&'static str, Status, bool);
+/// Every status that a failure on the journey can be answered with.
+pub const STATUSES: &[Status] = &[
+    Status::OUT_OF_RESOURCES,
+    Status::STORAGE_ERROR,
+    Status::DATA_SET_DOES_NOT_MATCH_SOP_CLASS,
+    Status::DATA_SET_DOES_NOT_MATCH_SOP_INSTANCE,
+    Status::CANNOT_UNDERSTAND,
+    Status::LIMIT_EXCEEDED,
+    Status::NOT_CONDENSED,
+    Status::INVALID_SOP_INSTANCE,
+];
+
+/// One row of the table.
+struct Row {
+    /// A stable word for logs and metrics.
+    name: &'static str,
+    /// Status (0000,0900).
+    status: Status,
+    /// Whether the data set is kept in quarantine.
+    quarantines: bool,
+    /// Error Comment (0000,0902).
+    comment: String,
+    /// Offending Element (0000,0901).
+    offending: Option<Tag>,
+}
 
 impl Failure {
     fn row(&self) -> Row {
+        let row = |name, status, quarantines, comment: &str| Row {
+            name,
+            status,
+            quarantines,
+            comment: comment.to_owned(),
+            offending: None,
+        };
+        let at = |what: &str, error: &DataSetError| format!("{what} at offset {}", error.offset);
         match self {
-            Self::OutOfStorage(_) => Row("out_of_storage", Status::OUT_OF_RESOURCES, false),
-            Self::Storage(_) => Row("storage_error", Status::STORAGE_ERROR, false),
-            Self::Spool(_) => Row("spool_error", Status::STORAGE_ERROR, false),
-            Self::SopClassMismatch => {
-                Row("sop_class_mismatch", Status::DATA_SET_DOES_NOT_MATCH_SOP_CLASS, true)
+            Self::OutOfStorage(_) => row("out_of_storage", Status::OUT_OF_RESOURCES, false, "Out of storage"),
+            Self::Storage(_) => row("storage_error", Status::STORAGE_ERROR, false, "Storage error"),
+            Self::Spool(_) => row("spool_error", Status::STORAGE_ERROR, false, "Storage error"),
+            Self::SopClassMismatch => Row {
+                offending: Some(Tag::SOP_CLASS_UID),
+                ..row(
+                    "sop_class_mismatch",
+                    Status::DATA_SET_DOES_NOT_MATCH_SOP_CLASS,
+                    true,
+                    "SOP Class differs from the command",
+                )
+            },
+            Self::SopInstanceMismatch => Row {
+                offending: Some(Tag::SOP_INSTANCE_UID),
+                ..row(
+                    "sop_instance_mismatch",
+                    Status::DATA_SET_DOES_NOT_MATCH_SOP_INSTANCE,
+                    true,
+                    "SOP Instance differs from the command",
+                )
+            },
+            Self::Unreadable(error) => {
+                row("unreadable", Status::CANNOT_UNDERSTAND, true, &at("Cannot parse", error))
             }
-            Self::SopInstanceMismatch => {
-                Row("sop_instance_mismatch", Status::DATA_SET_DOES_NOT_MATCH_SOP_INSTANCE, true)
+            Self::Deflated(_) => {
+                row("unreadable", Status::CANNOT_UNDERSTAND, true, "Cannot inflate the data set")
             }
-            Self::Unreadable(_) => Row("unreadable", Status::CANNOT_UNDERSTAND, true),
-            Self::Deflated(_) => Row("unreadable", Status::CANNOT_UNDERSTAND, true),
-            Self::PixelDataMissing => Row("pixel_data_missing", Status::CANNOT_UNDERSTAND, true),
-            Self::BeyondLimits(_) => Row("beyond_limits", Status::LIMIT_EXCEEDED, true),
-            Self::Refused(_) => Row("refused", Status::NOT_CONDENSED, true),
-            Self::InvalidUid(_) => Row("invalid_uid", Status::INVALID_SOP_INSTANCE, true),
+            Self::PixelDataMissing => Row {
+                offending: Some(Tag::PIXEL_DATA),
+                ..row("pixel_data_missing", Status::CANNOT_UNDERSTAND, true, "Pixel Data is missing")
+            },
+            Self::BeyondLimits(error) => {
+                row("beyond_limits", Status::LIMIT_EXCEEDED, true, &at("Beyond limits", error))
+            }
+            Self::Refused(reason) => {
+                row("refused", Status::NOT_CONDENSED, true, &format!("Not condensed: {}", reason.name()))
+            }
+            Self::InvalidUid(tag) => Row {
+                offending: Some(*tag),
+                ..row("invalid_uid", Status::INVALID_SOP_INSTANCE, true, "Invalid UID")
+            },
         }
     }
 
     /// A stable word for logs and metrics.
     pub fn name(&self) -> &'static str {
-        self.row().0
+        self.row().name
     }
 
     /// Whether the received data set is put into quarantine, so that even a wrong instance is not lost.
     pub fn quarantines(&self) -> bool {
-        self.row().2
-    }
-
-    fn comment(&self) -> String {
-        match self {
-            Self::OutOfStorage(_) => "Out of storage".to_owned(),
-            Self::Storage(_) | Self::Spool(_) => "Storage error".to_owned(),
-            Self::SopClassMismatch => "SOP Class differs from the command".to_owned(),
-            Self::SopInstanceMismatch => "SOP Instance differs from the command".to_owned(),
-            Self::Unreadable(error) => format!("Cannot parse at offset {}", error.offset),
-            Self::BeyondLimits(error) => format!("Beyond limits at offset {}", error.offset),
-            Self::Deflated(_) => "Cannot inflate the data set".to_owned(),
-            Self::PixelDataMissing => "Pixel Data is missing".to_owned(),
-            Self::Refused(reason) => format!("Not condensed: {}", reason.name()),
-            Self::InvalidUid(_) => "Invalid UID".to_owned(),
-        }
-    }
-
-    fn offending(&self) -> Vec<Tag> {
-        match self {
-            Self::SopClassMismatch => vec![Tag::SOP_CLASS_UID],
-            Self::SopInstanceMismatch => vec![Tag::SOP_INSTANCE_UID],
-            Self::PixelDataMissing => vec![Tag::PIXEL_DATA],
-            Self::InvalidUid(tag) => vec![*tag],
-            _ => Vec::new(),
-        }
+        self.row().quarantines
     }
 }
 
 /// What the peer is told of a failure.
 pub fn answer_to(failure: &Failure) -> StoreAnswer {
-    StoreAnswer { status: failure.row().1, comment: Some(failure.comment()), offending: failure.offending() }
+    let Row { status, comment, offending, .. } = failure.row();
+    StoreAnswer { status, comment: Some(comment), offending: offending.into_iter().collect() }
 }
 
 impl From<StoreError> for Failure {
@@ -125,5 +158,50 @@ impl From<DataSetError> for Failure {
             }
             _ => Self::Unreadable(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One failure of each kind that can be made without a disk that fails.
+    fn failures() -> Vec<Failure> {
+        let path = std::path::Path::new("x");
+        let storage = |kind: std::io::ErrorKind| StoreError::new("write", path, kind.into());
+        let malformed = |kind| DataSetError { offset: u64::MAX, kind };
+        vec![
+            storage(std::io::ErrorKind::StorageFull).into(),
+            storage(std::io::ErrorKind::PermissionDenied).into(),
+            malformed(DataSetErrorKind::TooDeep { limit: 64 }).into(),
+            malformed(DataSetErrorKind::StrayDelimiter { tag: Tag::ITEM }).into(),
+            malformed(DataSetErrorKind::Io(std::io::ErrorKind::Other.into())).into(),
+            Failure::Deflated(InflateError::Io(std::io::ErrorKind::Other.into())),
+            Failure::PixelDataMissing,
+            Failure::InvalidUid(Tag::AFFECTED_SOP_CLASS_UID),
+            Failure::SopClassMismatch,
+            Failure::SopInstanceMismatch,
+            Failure::Refused(Reason::NoTarget),
+        ]
+    }
+
+    #[test]
+    fn every_failure_has_a_listed_status_and_a_comment_that_fits() {
+        for failure in failures() {
+            let answer = answer_to(&failure);
+            assert!(STATUSES.contains(&answer.status), "{failure}: {}", answer.status);
+            assert!(answer.comment.is_some_and(|comment| comment.len() <= 64), "{failure}");
+        }
+    }
+
+    #[test]
+    fn want_of_space_and_limits_are_told_apart_from_faults() {
+        let told: Vec<u16> = failures().iter().map(|failure| answer_to(failure).status.0).collect();
+        assert_eq!(told[..5], [0xA700, 0xA701, 0xC003, 0xC002, 0xA701]);
+        assert!(
+            failures()[..2].iter().all(|failure| !failure.quarantines()),
+            "there is no room to keep it in"
+        );
+        assert!(failures()[5..].iter().all(Failure::quarantines));
     }
 }

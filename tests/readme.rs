@@ -1,0 +1,91 @@
+//! The README is true: its tables are compared with the code, and the commands in it exist.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use condenser::codec::ENCODERS;
+use condenser::dicom::TransferSyntax;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+fn text(file: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
+}
+
+/// The cells of each row of the table below a heading, without the row of names.
+fn table(heading: &str) -> Vec<Vec<String>> {
+    let readme = text("README.md");
+    let (_, section) = readme.split_once(&format!("\n## {heading}\n")).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| ")).skip(1);
+    rows.map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
+}
+
+#[test]
+fn every_key_of_the_configuration_is_in_the_table_with_its_default() {
+    let file: toml::Table = toml::from_str(&text("config/condenser.toml")).unwrap();
+    let mut keys = BTreeSet::new();
+    let mut open: Vec<(String, toml::Value)> = file.into_iter().collect();
+    while let Some((key, value)) = open.pop() {
+        match value {
+            toml::Value::Table(table) => {
+                open.extend(table.into_iter().map(|(name, value)| (format!("{key}.{name}"), value)));
+            }
+            value => {
+                keys.insert((key, value.to_string()));
+            }
+        }
+    }
+    let bare = |cell: &str| cell.trim_matches('`').to_owned();
+    let shown: BTreeSet<_> =
+        table("Configuration").iter().map(|row| (bare(&row[0]), bare(&row[1]))).collect();
+    assert_eq!(shown, keys);
+}
+
+#[test]
+fn the_transfer_syntaxes_are_those_that_there_is_an_encoder_for() {
+    let shown: BTreeSet<String> = table("Transfer syntaxes").iter().map(|row| row[1].clone()).collect();
+    let mut written: BTreeSet<String> =
+        ENCODERS.iter().map(|encoder| encoder.transfer_syntax().to_owned()).collect();
+    for row in table("Transfer syntaxes") {
+        if let Some(syntax) = TransferSyntax::of_uid(&row[1]) {
+            assert!(row[0].contains(&format!("`{}`", syntax.keyword)), "{row:?}");
+        }
+    }
+    written.insert("–".to_owned());
+    assert_eq!(shown, written);
+}
+
+#[test]
+fn the_statuses_are_those_of_the_one_table() {
+    let shown: BTreeSet<String> = table("Statuses").into_iter().map(|row| row[0].clone()).collect();
+    let expected: BTreeSet<String> = condenser::node::STATUSES
+        .iter()
+        .map(|status| format!("{:04X}", status.0))
+        .chain(["0000".to_owned(), "0122".to_owned(), "0210, 0211, 0212".to_owned()])
+        .collect();
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn the_commands_exist_and_take_the_options_that_are_shown() {
+    let readme = text("README.md");
+    let mut seen = 0;
+    for line in readme.split("```").skip(1).step_by(2).flat_map(str::lines) {
+        let Some(command) = line.strip_prefix("condenser ") else { continue };
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let help = Command::new(env!("CARGO_BIN_EXE_condenser")).args([words[0], "--help"]).output().unwrap();
+        assert!(help.status.success(), "{line}");
+        let help = String::from_utf8(help.stdout).unwrap();
+        for option in words.iter().filter(|word| word.starts_with("--")) {
+            assert!(help.contains(option), "{line}: {option}");
+        }
+        assert!(help.contains("Examples:"), "{}: no examples in the help", words[0]);
+        seen += 1;
+    }
+    assert!(seen >= 6);
+    for script in ["run", "test", "check", "interop", "bench"] {
+        assert!(readme.contains(&format!("scripts/{script}")), "{script}");
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(script).is_file(), "{script}");
+    }
+}
