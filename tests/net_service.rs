@@ -315,6 +315,21 @@ fn the_end_comes_even_if_peers_and_handler_do_not() {
 }
 
 #[test]
+fn the_end_does_not_wait_for_a_peer_that_reads_nothing() {
+    let deadlines = Deadlines {
+        drain: Duration::from_millis(100),
+        response: Duration::from_secs(3_600),
+        ..Deadlines::default()
+    };
+    let node = Node::start(Config { deadlines, ..Config::default() });
+    let mut peer = Peer::associate(&node);
+    peer.fill(&pdata(&vec![pdv(5, COMMAND_END, &echo_rq(1)); 1_000]));
+    node.ask_to_end();
+    node.seen.wait("the end", |seen| seen.closed.len() == 1);
+    node.seen.look(|seen| assert_eq!(seen.closed[0].0, "drained"));
+}
+
+#[test]
 fn many_associations_at_a_time_are_served() {
     let node = Arc::new(Node::start(Config::default()));
     let threads: Vec<_> = (0..8)

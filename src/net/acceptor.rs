@@ -20,8 +20,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 /// What the last words of a connection get to be sent when the node ends.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
-/// Serves one connection to its end and tells the handler about it.
-pub(super) async fn attend(common: Arc<Common>, stream: TcpStream, peer: SocketAddr, id: u64) {
+/// Serves one connection to its end. Gives the facts about it.
+pub(super) async fn attend(common: Arc<Common>, stream: TcpStream, peer: SocketAddr, id: u64) -> Connection {
     let start = Instant::now();
     // It only makes responses a little later when this fails.
     let _ = stream.set_nodelay(true);
@@ -39,7 +39,7 @@ pub(super) async fn attend(common: Arc<Common>, stream: TcpStream, peer: SocketA
     say_goodbye(&common, stream, &outcome, connection.association.is_some()).await;
     connection.outcome = outcome;
     connection.duration = start.elapsed();
-    common.handler.closed(&connection);
+    connection
 }
 
 /// From the request to the last message. Gives the connection back for its last words.
@@ -197,6 +197,7 @@ mod tests {
             (b"\x07\x00\x00\x00\x00\x04", "peer_aborted"),
             (b"GET / ", "stranger"),
             (b"\x16\x03\x01\x02\x00\x01", "stranger"),
+            (b"\x16\x03\x00\x00\xC8\x01", "stranger"),
             (b"SSH-2.", "stranger"),
             (b"\x00\x00\xFF\x00\x00\x00", "stranger"),
         ];

@@ -280,12 +280,14 @@ mod tests {
         let content = content(5_000_000);
         let small = Bounds { memory: 1 << 20, ..ROOMY };
         for (bounds, budget_bytes) in [(small, 32 << 20), (ROOMY, 1 << 20), (ROOMY, 0)] {
-            let (received, budget) = gathered(&content, bounds, budget_bytes, 0).await;
-            let received = received.unwrap();
+            let budget = Budget::new(budget_bytes);
+            let mut gather = Gather::new(bounds, 0, &budget, Arc::new(Spools(true)));
+            feed(&mut gather, &content, 100_000).await;
+            assert_eq!(budget.free(), budget_bytes, "others may have the memory as soon as it is not needed");
+            let received = gather.finish().await.unwrap();
             assert!(received.is_spooled());
             assert_eq!(received.len(), 5_000_000);
             assert_eq!(*received.bytes(0..5_000_000).unwrap(), content[..]);
-            assert_eq!(budget.free(), budget_bytes, "a spooled data set needs no memory");
         }
     }
 

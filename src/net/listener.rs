@@ -110,8 +110,10 @@ impl Listening {
             Ok(permit) => {
                 let common = Arc::clone(&self.common);
                 tasks.spawn(async move {
-                    attend(common, stream, peer, id).await;
+                    let connection = attend(Arc::clone(&common), stream, peer, id).await;
+                    // Whoever is told that it is closed may count on its place being free.
                     drop(permit);
+                    common.handler.closed(&connection);
                 });
             }
             Err(_) => self.common.handler.closed(&Connection {

@@ -53,11 +53,6 @@ impl Demultiplexer {
         Demultiplexer { accepted, state: State::Idle }
     }
 
-    /// Whether a message has begun and not ended.
-    pub(super) fn is_within_message(&self) -> bool {
-        self.state != State::Idle
-    }
-
     /// Takes the header of a presentation data value, of which the PDU has `left` bytes including the header.
     ///
     /// # Errors
@@ -154,11 +149,10 @@ mod tests {
             assert_eq!(feed(&mut demultiplexer, context, COMMAND_PART).map(|f| f.is_last), Ok(false));
             assert_eq!(feed(&mut demultiplexer, context, COMMAND_END).map(|f| f.is_last), Ok(true));
             demultiplexer.command_read(true);
-            assert!(demultiplexer.is_within_message());
             let fragment = feed(&mut demultiplexer, context, DATA_PART).unwrap();
             assert_eq!((fragment.context, fragment.length), (context, 10));
             assert_eq!(feed(&mut demultiplexer, context, DATA_END).map(|f| f.is_last), Ok(true));
-            assert!(!demultiplexer.is_within_message());
+            assert_eq!(demultiplexer.state, State::Idle);
         }
     }
 

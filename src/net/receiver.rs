@@ -155,9 +155,7 @@ impl Receiver {
             P_DATA_TF if length > self.max_pdu => Err(Violation::PduTooLong { length, max: self.max_pdu }),
             P_DATA_TF if length < PDV_HEADER_LEN as u32 => Err(Violation::PduLength { kind, length }),
             RELEASE_RQ | ABORT if length != SHORT_PDU => Err(Violation::PduLength { kind, length }),
-            P_DATA_TF | ABORT => Ok(kind),
-            RELEASE_RQ if self.demultiplexer.is_within_message() => Err(Violation::ReleaseWithinMessage),
-            RELEASE_RQ => Ok(kind),
+            P_DATA_TF | RELEASE_RQ | ABORT => Ok(kind),
             _ if header.is_known() => Err(Violation::UnexpectedPdu(kind)),
             _ => Err(Violation::UnrecognizedPdu(kind)),
         }

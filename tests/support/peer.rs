@@ -266,6 +266,13 @@ impl Peer {
         self.stream.write_all(bytes).is_ok()
     }
 
+    /// Sends the same bytes again and again until the node takes no more of them, although it has not closed.
+    pub fn fill(&mut self, bytes: &[u8]) {
+        self.stream.set_write_timeout(Some(Duration::from_millis(500))).expect("can be set");
+        let error = (0..100_000).find_map(|_| self.stream.write_all(bytes).err()).expect("an end");
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+    }
+
     /// Sends one byte after the other, slowly, until the node says something or closes. Gives what it said and after
     /// what time.
     pub fn trickle(&mut self, bytes: impl IntoIterator<Item = u8>) -> (Option<Pdu>, Duration) {
