@@ -173,6 +173,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_peer_that_always_has_a_byte_ready_does_not_escape() {
+        let (_sender, drain) = watch::channel(None);
+        let mut patience = Patience::new(Step::Request, Duration::from_secs(15), drain.clone());
+        let mut slow = Patience::for_message(&deadlines(), drain);
+        for second in 1..=30 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            let step = patience.read(std::future::ready(Ok(1))).await;
+            assert_eq!(step.is_ok(), second < 15, "{second} s");
+            let message = slow.read(std::future::ready(Ok(1))).await;
+            assert_eq!(message.is_ok(), second < 30, "{second} s");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_message_must_keep_its_rate_in_every_stretch() {
         let (_sender, drain) = watch::channel(None);
         for (rate, seconds, expected) in [(9, 30, "too_slow"), (10, 100, "timed_out")] {
