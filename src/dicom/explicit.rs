@@ -10,7 +10,7 @@ use super::dataset::{DataSet, Element};
 use super::dictionary::implicit_vr;
 use super::element::{Header, UNDEFINED_LENGTH, read_header};
 use super::header_writer::{put_header, put_item};
-use super::source::Source;
+use super::source::{Source, in_pieces};
 use super::tag::Tag;
 use super::transfer_syntax::VrEncoding;
 use super::vr::Vr;
@@ -229,8 +229,6 @@ const ITEM_HEADER: u64 = 8;
 const DELIMITER: u64 = 8;
 /// The lengths of one element's sequences and items cost 4 bytes each.
 const MOST_CONTAINERS: usize = 1 << 22;
-/// Values are copied in pieces of this size, a multiple of every number's.
-const PIECE: u64 = 1 << 20;
 
 /// The length to write for each sequence and item, in the order in which they are entered.
 struct Measure {
@@ -354,20 +352,14 @@ pub(super) fn copy(
     swapped: usize,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut start = range.start;
-    while start < range.end {
-        let end = range.end.min(start + PIECE);
-        let bytes = source.bytes(start..end)?;
+    in_pieces(source, range, |bytes| {
         if swapped == 1 {
-            out.write_all(&bytes)?;
-        } else {
-            let mut bytes = bytes.into_owned();
-            swap(&mut bytes, swapped);
-            out.write_all(&bytes)?;
+            return out.write_all(&bytes);
         }
-        start = end;
-    }
-    Ok(())
+        let mut bytes = bytes.into_owned();
+        swap(&mut bytes, swapped);
+        out.write_all(&bytes)
+    })
 }
 
 #[cfg(test)]
@@ -546,7 +538,7 @@ mod tests {
 
     #[test]
     fn values_longer_than_a_piece_are_turned_round_without_a_seam() {
-        let count = PIECE as usize + 6;
+        let count = (1 << 20) + 6;
         same(ExplicitBig, |encoding| {
             let value: Vec<u8> = (0..count)
                 .map(|index| if encoding == ExplicitBig { index ^ 1 } else { index })

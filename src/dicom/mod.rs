@@ -39,7 +39,7 @@ pub use fragments::{EncapsulatedFrames, Fragments, FragmentsError};
 pub use image_pixel::{Attribute, ImagePixel, ImagePixelError, Photometric};
 pub use native_pixels::{NativePixels, NativePixelsError};
 pub use part10::{FileMeta, Part10Error, PrivateInformation};
-pub use source::{Section, Source};
+pub use source::{Section, Source, in_pieces};
 pub use splice::{Edit, write_as_explicit};
 pub use storage_class::{STORAGE_CLASSES, StorageClass, VERIFICATION};
 pub use tag::Tag;

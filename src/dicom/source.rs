@@ -25,6 +25,27 @@ pub trait Source: Send + Sync {
     fn bytes(&self, range: Range<u64>) -> io::Result<Cow<'_, [u8]>>;
 }
 
+/// A source in a file is gone through in pieces of this size, a multiple of every number's.
+const PIECE: u64 = 1 << 20;
+
+/// Hands the bytes of `range` to `take`, piece by piece, so that much in a file needs little memory.
+///
+/// # Errors
+/// The source's, and those of `take`.
+pub fn in_pieces(
+    source: &dyn Source,
+    range: Range<u64>,
+    mut take: impl FnMut(Cow<'_, [u8]>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut start = range.start;
+    while start < range.end {
+        let end = range.end.min(start.saturating_add(PIECE));
+        take(source.bytes(start..end)?)?;
+        start = end;
+    }
+    Ok(())
+}
+
 impl Source for Vec<u8> {
     fn len(&self) -> u64 {
         self.as_slice().len() as u64

@@ -4,14 +4,11 @@ use super::scan::Scanned;
 use super::status::Failure;
 use crate::codec::{self, CompressError, Options, Reason, Report};
 use crate::config::{Compress, Otherwise};
-use crate::dicom::{DataSet, FileMeta, Limits, PrivateInformation, Source, TransferSyntax};
+use crate::dicom::{DataSet, FileMeta, Limits, Source, TransferSyntax, in_pieces};
 use crate::net::Received;
 use crate::observe::Counters;
-use crate::store::{Digest, Draft, Identity, RECEIPT_CREATOR_UID, Receipt, ReceiptOutcome, Stored, Tree};
-use std::io::{self, Write};
-
-/// A spooled data set is copied in pieces of this size.
-const PIECE: u64 = 1 << 20;
+use crate::store::{Digest, Draft, Identity, Receipt, ReceiptOutcome, Stored, Tree};
+use std::io::Write;
 
 /// The parts that a journey passes through.
 pub struct Node {
@@ -96,8 +93,11 @@ impl Node {
             return Err(Failure::Refused(reason.clone()));
         }
         let meta = label.file_meta(received.transfer_syntax, ReceiptOutcome::Kept, Some(reason.name()));
-        let written =
-            draft.reset().and_then(|()| meta.write(draft)).and_then(|()| copy(&received.data_set, draft));
+        let data_set = &received.data_set;
+        let written = draft
+            .reset()
+            .and_then(|()| meta.write(draft))
+            .and_then(|()| in_pieces(data_set, 0..data_set.len(), |bytes| draft.write_all(&bytes)));
         written.map_err(|error| draft.failure(error).into())
     }
 }
@@ -128,21 +128,8 @@ impl Label<'_> {
             transfer_syntax: transfer_syntax.uid.to_owned(),
             sending_ae: Some(self.identity.calling_ae.clone()),
             receiving_ae: Some(self.identity.called_ae.clone()),
-            private: Some(PrivateInformation {
-                creator: RECEIPT_CREATOR_UID.to_owned(),
-                bytes: receipt.to_bytes(),
-            }),
+            private: Some(receipt.to_private()),
             ..FileMeta::default()
         }
     }
-}
-
-fn copy(source: &dyn Source, out: &mut dyn Write) -> io::Result<()> {
-    let mut start = 0;
-    while start < source.len() {
-        let end = source.len().min(start + PIECE);
-        out.write_all(&source.bytes(start..end)?)?;
-        start = end;
-    }
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! The digest by which a received instance is known again.
 
-use crate::dicom::Source;
+use crate::dicom::{Source, in_pieces};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
@@ -17,9 +17,6 @@ pub struct Digest([u8; 32]);
 #[error("a digest is 64 hexadecimal digits")]
 pub struct NotADigest;
 
-/// A source in a file is read in pieces of this size, so that a large data set needs little memory.
-const PIECE: u64 = 1 << 20;
-
 impl Digest {
     /// The digest of a data set in this transfer syntax.
     ///
@@ -29,12 +26,10 @@ impl Digest {
         let mut hasher = blake3::Hasher::new();
         hasher.update(transfer_syntax.as_bytes());
         hasher.update(&[0]);
-        let mut start = 0;
-        while start < data_set.len() {
-            let end = data_set.len().min(start.saturating_add(PIECE));
-            hasher.update(&data_set.bytes(start..end)?);
-            start = end;
-        }
+        in_pieces(data_set, 0..data_set.len(), |bytes| {
+            hasher.update(&bytes);
+            Ok(())
+        })?;
         Ok(Self(hasher.finalize().into()))
     }
 
@@ -86,7 +81,7 @@ mod tests {
 
     #[test]
     fn it_depends_on_every_byte_and_on_the_transfer_syntax() {
-        let bytes = vec![5_u8; 3 * PIECE as usize + 1];
+        let bytes = vec![5_u8; (3 << 20) + 1];
         let digest = Digest::of("1.2.840.10008.1.2", &bytes).unwrap();
         assert_eq!(digest, Digest::of("1.2.840.10008.1.2", &bytes.as_slice()).unwrap());
         assert_ne!(digest, Digest::of("1.2.840.10008.1.2.1", &bytes).unwrap());

@@ -5,7 +5,7 @@ use super::draft::Draft;
 use super::durable::Renamed;
 use super::error::StoreError;
 use super::tree::Tree;
-use crate::dicom::{FileMeta, Source};
+use crate::dicom::{FileMeta, Source, in_pieces};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -31,9 +31,6 @@ pub struct QuarantineNote {
     pub peer: String,
 }
 
-/// A source is copied in pieces of this size.
-const PIECE: u64 = 1 << 20;
-
 impl Tree {
     /// Keeps a data set in `quarantine/`, as a Part 10 file with what is known of it, durably, and a note beside it.
     /// The name comes from the content: the same content sent again and again is one file. Returns its path.
@@ -53,7 +50,7 @@ impl Tree {
         self.keep(&format!("{stem}.json"), |draft| draft.write_all(&text))?;
         self.keep(&format!("{stem}.dcm"), |draft| {
             meta.write(draft)?;
-            copy(data_set, draft)
+            in_pieces(data_set, 0..data_set.len(), |bytes| draft.write_all(&bytes))
         })
     }
 
@@ -79,14 +76,4 @@ impl Tree {
         self.durable().sync_directory(&folder)?;
         Ok(path)
     }
-}
-
-fn copy(source: &dyn Source, out: &mut impl Write) -> io::Result<()> {
-    let mut start = 0;
-    while start < source.len() {
-        let end = source.len().min(start.saturating_add(PIECE));
-        out.write_all(&source.bytes(start..end)?)?;
-        start = end;
-    }
-    Ok(())
 }
