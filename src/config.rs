@@ -51,7 +51,8 @@ pub enum Otherwise {
     /// It is stored as it was received, and acknowledged.
     #[default]
     Keep,
-    /// The C-STORE fails, and the instance is put into quarantine.
+    /// The C-STORE of an uncompressed image fails, and the image is put into quarantine. What is no image, or is
+    /// compressed already, is stored all the same.
     Refuse,
 }
 

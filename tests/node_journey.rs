@@ -263,6 +263,8 @@ fn refuse_turns_kept_as_received_into_a_failure_and_a_quarantined_file() {
     let answer = bench.send(overlay.data_set(), "1.2.9");
     assert_eq!(answer.status, Status::NOT_CONDENSED);
     assert_eq!((bench.instances().len(), bench.quarantined()), (0, 1));
+    let report = DataSet::default().uid(8, 0x16, CT).uid(8, 0x18, "1.2.10").0;
+    assert_eq!(bench.send(report, "1.2.10").status, Status::SUCCESS, "there is nothing to condense in it");
 }
 
 #[test]

@@ -124,6 +124,11 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Whether there was nothing to condense in the first place: no target, no image, or one that is compressed already.
+    pub fn is_nothing_to_condense(&self) -> bool {
+        matches!(self, Reason::NoTarget | Reason::NoPixelData | Reason::AlreadyCompressed)
+    }
+
     /// A stable name in snake case, for metrics, logs and receipts.
     pub fn name(&self) -> &'static str {
         match self {

@@ -89,7 +89,7 @@ impl Node {
         label: &Label<'_>,
         draft: &mut Draft,
     ) -> Result<(), Failure> {
-        if self.compress.otherwise == Otherwise::Refuse && *reason != Reason::NoTarget {
+        if self.compress.otherwise == Otherwise::Refuse && !reason.is_nothing_to_condense() {
             return Err(Failure::Refused(reason.clone()));
         }
         let meta = label.file_meta(received.transfer_syntax, ReceiptOutcome::Kept, Some(reason.name()));
