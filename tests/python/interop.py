@@ -88,6 +88,35 @@ def by_dcmtk(table: Table, target: str, shapes: Path, work: Path) -> None:
             table.row(target, peer, "values as sent, two foreign decoders agree", not faults, "; ".join(faults)[:300])
             by_command_line(table, target, peer, sent, stored, work)
         table.row(target, peer, "SIGTERM drains and ends with exit code 0", node.process.returncode == 0)
+    compressed_by_dcmsend(table, target, shapes, work)
+
+
+def compressed_by_dcmsend(table: Table, target: str, shapes: Path, work: Path) -> None:
+    """dcmsend offers a compressed file as it is and decoded, and the node prefers its target, then what is native. So
+    what is in the target already is kept, every fragment as it was, and the other comes out condensed, cells as they were."""
+    uid = profiles.TARGETS[target]
+    rows = {row["file"]: row["expected_pixel_sha256"] for row in part10.manifest(shapes)}
+    faults = []
+    with Node(work / f"compressed-{target}", "--to", target) as node:
+        files = [shapes / "already_jpeg_ls.dcm", shapes / "already_rle.dcm"]
+        done = run("dcmsend", "-aec", node.title, "127.0.0.1", str(node.port), *files)
+        faults += [first_error(done)] if done.returncode else []
+        stored = {part10.read(path).sop_instance: part10.read(path) for path in judge_tree.instances(node.store)}
+        for path in files:
+            sent = part10.read(path)
+            kept = stored.get(sent.sop_instance)
+            if kept is None or kept.transfer_syntax != uid:
+                faults.append(f"{path.name} is stored in {kept and kept.transfer_syntax}")
+            elif sent.transfer_syntax == uid and fragments(kept) != fragments(sent):
+                faults.append(f"{path.name}: other fragments")
+            elif judge_tree.decoded_hash(kept.path, uid, "pylibjpeg") != rows[path.name]:
+                faults.append(f"{path.name}: other cells")
+        table.row(target, "dcmsend", f"{len(files)} compressed files, kept or condensed", not faults, "; ".join(faults)[:300])
+
+
+def fragments(file: part10.File) -> list[bytes] | None:
+    walked = elements.walk(file.data_set, Encoding(True, False))
+    return next(element.fragments for element in walked if element.tag == elements.PIXEL_DATA)
 
 
 def first_error(done: subprocess.CompletedProcess) -> str:
