@@ -1,11 +1,13 @@
 //! What the Image Pixel Module says about an image: its shape and its cells (PS3.3 section C.7.6.3).
 
-use super::dataset::{DataSet, Element};
+use super::dataset::DataSet;
+use super::image_pixel_attributes::{Attribute, Attributes, ImagePixelError};
+use super::photometric::Photometric;
 use super::source::Source;
-use super::tag::Tag;
 use super::vr::Vr;
-use std::borrow::Cow;
-use std::{fmt, io};
+
+/// The widest cell that is known here, in bits.
+const MAX_BITS: u16 = 64;
 
 /// The shape of an image and of its cells, exactly as the data set states them.
 ///
@@ -44,19 +46,23 @@ impl ImagePixel {
     /// # Errors
     /// The attribute that is missing, repeated, or not what PS3.3 section C.7.6.3 says it is; or the source's own.
     pub fn from_data_set(source: &dyn Source, data_set: &DataSet) -> Result<ImagePixel, ImagePixelError> {
-        let module = Module { source, data_set };
-        let samples = module.number(SAMPLES_PER_PIXEL, 1..=u16::MAX)?;
+        let attributes = Attributes { source, data_set };
+        let samples = attributes.number(Attribute::SAMPLES_PER_PIXEL, 1..=u16::MAX)?;
         Ok(ImagePixel {
             samples,
-            photometric: Photometric::of(&module.text(PHOTOMETRIC_INTERPRETATION, Vr::CS)?),
-            rows: module.number(ROWS, 1..=u16::MAX)?,
-            columns: module.number(COLUMNS, 1..=u16::MAX)?,
-            frames: module.frames()?,
-            bits_allocated: module.number(BITS_ALLOCATED, 1..=MAX_BITS)?,
-            bits_stored: module.number(BITS_STORED, 1..=MAX_BITS)?,
-            high_bit: module.number(HIGH_BIT, 0..=MAX_BITS - 1)?,
-            signed: module.number(PIXEL_REPRESENTATION, 0..=1)? == 1,
-            planar: if samples == 1 { 0 } else { module.number(PLANAR_CONFIGURATION, 0..=1)? },
+            photometric: Photometric::of(&attributes.text(Attribute::PHOTOMETRIC_INTERPRETATION, Vr::CS)?),
+            rows: attributes.number(Attribute::ROWS, 1..=u16::MAX)?,
+            columns: attributes.number(Attribute::COLUMNS, 1..=u16::MAX)?,
+            frames: attributes.frames()?,
+            bits_allocated: attributes.number(Attribute::BITS_ALLOCATED, 1..=MAX_BITS)?,
+            bits_stored: attributes.number(Attribute::BITS_STORED, 1..=MAX_BITS)?,
+            high_bit: attributes.number(Attribute::HIGH_BIT, 0..=MAX_BITS - 1)?,
+            signed: attributes.number(Attribute::PIXEL_REPRESENTATION, 0..=1)? == 1,
+            planar: if samples == 1 {
+                0
+            } else {
+                attributes.number(Attribute::PLANAR_CONFIGURATION, 0..=1)?
+            },
         })
     }
 
@@ -100,235 +106,10 @@ impl ImagePixel {
     }
 }
 
-/// Photometric Interpretation (PS3.3 section C.7.6.3.1.2).
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub enum Photometric {
-    /// `MONOCHROME1`: the lowest value is white.
-    Monochrome1,
-    /// `MONOCHROME2`: the lowest value is black.
-    Monochrome2,
-    /// `PALETTE COLOR`: cells are indices.
-    PaletteColor,
-    /// `RGB`.
-    Rgb,
-    /// `YBR_FULL`.
-    YbrFull,
-    /// `YBR_FULL_422`: Cb and Cr for every other column.
-    YbrFull422,
-    /// `YBR_PARTIAL_422` (retired).
-    YbrPartial422,
-    /// `YBR_PARTIAL_420`: Cb and Cr for every other column of every other row.
-    YbrPartial420,
-    /// `YBR_ICT`, the irreversible transform of JPEG 2000.
-    YbrIct,
-    /// `YBR_RCT`, the reversible transform of JPEG 2000.
-    YbrRct,
-    /// `XYB`, of JPEG XL.
-    Xyb,
-    /// Anything else, as it stands in the data set without padding.
-    Other(String),
-}
-
-/// The defined terms, each with its variant.
-const TERMS: &[(&str, Photometric)] = &[
-    ("MONOCHROME1", Photometric::Monochrome1),
-    ("MONOCHROME2", Photometric::Monochrome2),
-    ("PALETTE COLOR", Photometric::PaletteColor),
-    ("RGB", Photometric::Rgb),
-    ("YBR_FULL", Photometric::YbrFull),
-    ("YBR_FULL_422", Photometric::YbrFull422),
-    ("YBR_PARTIAL_422", Photometric::YbrPartial422),
-    ("YBR_PARTIAL_420", Photometric::YbrPartial420),
-    ("YBR_ICT", Photometric::YbrIct),
-    ("YBR_RCT", Photometric::YbrRct),
-    ("XYB", Photometric::Xyb),
-];
-
-impl Photometric {
-    /// The interpretation of this defined term, written as in the standard and without padding.
-    pub fn of(term: &str) -> Photometric {
-        let known = TERMS.iter().find(|(name, _)| *name == term);
-        known.map_or_else(|| Photometric::Other(term.to_owned()), |(_, photometric)| photometric.clone())
-    }
-
-    /// The term.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Photometric::Other(term) => term,
-            known => TERMS.iter().find(|(_, photometric)| photometric == known).map_or("", |(name, _)| name),
-        }
-    }
-}
-
-impl fmt::Display for Photometric {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Why a data set does not describe an image.
-#[derive(Debug, thiserror::Error)]
-pub enum ImagePixelError {
-    /// The attribute is absent, or empty.
-    #[error("{0} is missing")]
-    Missing(Attribute),
-    /// The attribute is there more than once.
-    #[error("{0} is there more than once")]
-    Repeated(Attribute),
-    /// The value representation is not the attribute's own.
-    #[error("{attribute} has VR {vr}")]
-    WrongVr {
-        /// Which.
-        attribute: Attribute,
-        /// As it was encoded.
-        vr: Vr,
-    },
-    /// The value is not as long as one value is.
-    #[error("{attribute} is {length} bytes long")]
-    WrongLength {
-        /// Which.
-        attribute: Attribute,
-        /// Of the value, in bytes.
-        length: u64,
-    },
-    /// The value cannot be.
-    #[error("{attribute} is {value}")]
-    Impossible {
-        /// Which.
-        attribute: Attribute,
-        /// The number or text, shortened and escaped.
-        value: String,
-    },
-    /// Frames of such cells do not begin on bytes.
-    #[error("Bits Allocated (0028,0100) is {bits}, not a multiple of 8")]
-    NotWholeBytes {
-        /// Bits Allocated.
-        bits: u16,
-    },
-    /// More bytes than 64 bits can count.
-    #[error("the image is too large")]
-    TooLarge,
-    /// The source failed.
-    #[error(transparent)]
-    Read(#[from] io::Error),
-}
-
-/// An attribute, for the eye.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Attribute {
-    /// Its tag.
-    pub tag: Tag,
-    /// Its name in PS3.6.
-    pub name: &'static str,
-}
-
-impl fmt::Display for Attribute {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.name, self.tag)
-    }
-}
-
-const MAX_BITS: u16 = 64;
-/// IS has at most 12 characters; equipment pads generously.
-const LONGEST_TEXT: u64 = 64;
-
-const fn attribute(tag: Tag, name: &'static str) -> Attribute {
-    Attribute { tag, name }
-}
-
-const SAMPLES_PER_PIXEL: Attribute = attribute(Tag::SAMPLES_PER_PIXEL, "Samples per Pixel");
-const PHOTOMETRIC_INTERPRETATION: Attribute =
-    attribute(Tag::PHOTOMETRIC_INTERPRETATION, "Photometric Interpretation");
-const PLANAR_CONFIGURATION: Attribute = attribute(Tag::PLANAR_CONFIGURATION, "Planar Configuration");
-const NUMBER_OF_FRAMES: Attribute = attribute(Tag::NUMBER_OF_FRAMES, "Number of Frames");
-const ROWS: Attribute = attribute(Tag::ROWS, "Rows");
-const COLUMNS: Attribute = attribute(Tag::COLUMNS, "Columns");
-const BITS_ALLOCATED: Attribute = attribute(Tag::BITS_ALLOCATED, "Bits Allocated");
-const BITS_STORED: Attribute = attribute(Tag::BITS_STORED, "Bits Stored");
-const HIGH_BIT: Attribute = attribute(Tag::HIGH_BIT, "High Bit");
-const PIXEL_REPRESENTATION: Attribute = attribute(Tag::PIXEL_REPRESENTATION, "Pixel Representation");
-
-/// The data set, seen as the module.
-struct Module<'a> {
-    source: &'a dyn Source,
-    data_set: &'a DataSet,
-}
-
-impl<'a> Module<'a> {
-    fn number(
-        &self,
-        attribute: Attribute,
-        possible: std::ops::RangeInclusive<u16>,
-    ) -> Result<u16, ImagePixelError> {
-        let element = self.element(attribute, Vr::US)?.ok_or(ImagePixelError::Missing(attribute))?;
-        let length = element.value.end.saturating_sub(element.value.start);
-        if length == 0 {
-            return Err(ImagePixelError::Missing(attribute));
-        }
-        let bytes: [u8; 2] = (self.value(element)?.as_ref().try_into())
-            .map_err(|_| ImagePixelError::WrongLength { attribute, length })?;
-        let number = if self.data_set.vr_encoding.is_big_endian() {
-            u16::from_be_bytes(bytes)
-        } else {
-            u16::from_le_bytes(bytes)
-        };
-        if possible.contains(&number) { Ok(number) } else { Err(impossible(attribute, &number.to_string())) }
-    }
-
-    fn frames(&self) -> Result<u32, ImagePixelError> {
-        let text = match self.text(NUMBER_OF_FRAMES, Vr::IS) {
-            Err(ImagePixelError::Missing(_)) => return Ok(1),
-            text => text?,
-        };
-        let digits = text.strip_prefix('+').unwrap_or(&text);
-        let number = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse::<u32>());
-        match number {
-            Some(Ok(frames)) if frames >= 1 && frames <= i32::MAX.unsigned_abs() => Ok(frames),
-            _ => Err(impossible(NUMBER_OF_FRAMES, &text)),
-        }
-    }
-
-    /// The text without its padding; an empty one counts as missing.
-    fn text(&self, attribute: Attribute, vr: Vr) -> Result<String, ImagePixelError> {
-        let element = self.element(attribute, vr)?.ok_or(ImagePixelError::Missing(attribute))?;
-        let length = element.value.end.saturating_sub(element.value.start);
-        if length > LONGEST_TEXT {
-            return Err(ImagePixelError::WrongLength { attribute, length });
-        }
-        let value = self.value(element)?;
-        let text = String::from_utf8_lossy(&value);
-        let text = text.trim_matches([' ', '\0']);
-        if text.is_empty() { Err(ImagePixelError::Missing(attribute)) } else { Ok(text.to_owned()) }
-    }
-
-    fn element(&self, attribute: Attribute, vr: Vr) -> Result<Option<&'a Element>, ImagePixelError> {
-        let mut found = self.data_set.elements.iter().filter(|element| element.tag == attribute.tag);
-        let Some(element) = found.next() else { return Ok(None) };
-        if found.next().is_some() {
-            return Err(ImagePixelError::Repeated(attribute));
-        }
-        match element.vr {
-            Some(other) if other != vr => Err(ImagePixelError::WrongVr { attribute, vr: other }),
-            _ => Ok(Some(element)),
-        }
-    }
-
-    /// At most [`LONGEST_TEXT`] bytes of the value: enough to see that a number is too long.
-    fn value(&self, element: &Element) -> io::Result<Cow<'a, [u8]>> {
-        let end = element.value.end.min(element.value.start.saturating_add(LONGEST_TEXT));
-        self.source.bytes(element.value.start..end)
-    }
-}
-
-fn impossible(attribute: Attribute, value: &str) -> ImagePixelError {
-    let value = format!("«{}»", value.escape_debug());
-    ImagePixelError::Impossible { attribute, value }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dicom::VrEncoding;
+    use crate::dicom::{Element, Tag, VrEncoding};
 
     type Row<'a> = (Tag, Option<Vr>, &'a [u8]);
 
@@ -501,15 +282,5 @@ mod tests {
         ] {
             assert_eq!(ImagePixel { photometric, ..colour.clone() }.frame_bytes().unwrap(), bytes);
         }
-    }
-
-    #[test]
-    fn photometric_terms_go_both_ways() {
-        for (term, photometric) in TERMS {
-            assert_eq!(photometric.as_str(), *term);
-            assert_eq!(&Photometric::of(term), photometric);
-        }
-        assert_eq!(Photometric::of("CMYK"), Photometric::Other("CMYK".into()));
-        assert_eq!(Photometric::of("rgb").as_str(), "rgb");
     }
 }

@@ -2,7 +2,8 @@
 
 use super::byte_order::{pixel_unit, swap};
 use super::dataset::DataSet;
-use super::image_pixel::{ImagePixel, ImagePixelError};
+use super::image_pixel::ImagePixel;
+use super::image_pixel_attributes::ImagePixelError;
 use super::source::Source;
 use super::tag::Tag;
 use super::vr::Vr;
