@@ -4,39 +4,10 @@
 //! the end, so that a large multi-frame image never lies in memory.
 
 use super::element::UNDEFINED_LENGTH;
-use super::header_writer::{put_header, put_item};
+use super::header_writer::{ITEM_HEADER, put_item};
+use super::offset_table::OffsetTable;
 use super::tag::Tag;
-use super::vr::Vr;
 use std::io::{self, Cursor, Seek, SeekFrom, Write};
-
-/// Which table says where the frames are.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum OffsetTable {
-    /// The Basic Offset Table: 32-bit offsets in the first item (PS3.5 section A.4).
-    Basic,
-    /// The Extended Offset Table and its lengths: 64-bit, in elements of their own before Pixel Data, with an empty
-    /// Basic Offset Table (PS3.3 section C.7.6.3.1.8).
-    Extended,
-}
-
-impl OffsetTable {
-    /// The Basic Offset Table when `frames` frames of together at most `encoded_bytes` bytes can have it, else the
-    /// Extended.
-    pub fn choose(encoded_bytes: u64, frames: u32) -> OffsetTable {
-        // Each frame adds the header of its item and a pad byte.
-        let furthest = encoded_bytes.saturating_add(u64::from(frames) * (ITEM_HEADER + 1));
-        if furthest <= u64::from(u32::MAX) { OffsetTable::Basic } else { OffsetTable::Extended }
-    }
-
-    /// The bytes of the table's elements and items before the first frame, Pixel Data's own header included.
-    fn reserved(self, frames: u32) -> u64 {
-        let frames = u64::from(frames);
-        match self {
-            OffsetTable::Basic => LONG_HEADER + ITEM_HEADER + 4 * frames,
-            OffsetTable::Extended => 2 * (LONG_HEADER + 8 * frames) + LONG_HEADER + ITEM_HEADER,
-        }
-    }
-}
 
 /// Writes the elements of one encapsulated image: offset tables, Pixel Data, delimiter.
 ///
@@ -68,23 +39,11 @@ impl<'w, W: Write + Seek + ?Sized> EncapsulatedWriter<'w, W> {
     /// # Errors
     /// [`EncapsulationError::TooManyFrames`] when there are none, or more than a table can list; else the writer's.
     pub fn begin(out: &'w mut W, frames: u32, table: OffsetTable) -> Result<Self, EncapsulationError> {
-        let entry = if table == OffsetTable::Basic { 4 } else { 8 };
-        let table_length = frames.checked_mul(entry).filter(|length| (1..UNDEFINED_LENGTH).contains(length));
-        let table_length = table_length.ok_or(EncapsulationError::TooManyFrames { frames })?;
+        if !table.lists(frames) {
+            return Err(EncapsulationError::TooManyFrames { frames });
+        }
         let start = out.stream_position()?;
-        if table == OffsetTable::Extended {
-            for tag in [Tag::EXTENDED_OFFSET_TABLE, Tag::EXTENDED_OFFSET_TABLE_LENGTHS] {
-                out.write_all(&element_header(tag, Vr::OV, table_length)?)?;
-                zeros(out, table_length)?;
-            }
-        }
-        out.write_all(&element_header(Tag::PIXEL_DATA, Vr::OB, UNDEFINED_LENGTH)?)?;
-        if table == OffsetTable::Basic {
-            out.write_all(&item_header(Tag::ITEM, table_length))?;
-            zeros(out, table_length)?;
-        } else {
-            out.write_all(&item_header(Tag::ITEM, 0))?;
-        }
+        table.reserve(out, frames)?;
         Ok(EncapsulatedWriter { out, table, frames, start, lengths: Vec::new(), offset: 0 })
     }
 
@@ -105,7 +64,7 @@ impl<'w, W: Write + Seek + ?Sized> EncapsulatedWriter<'w, W> {
         if self.table == OffsetTable::Basic && self.offset > u64::from(u32::MAX) {
             return Err(EncapsulationError::Offset { frame, offset: self.offset });
         }
-        self.out.write_all(&item_header(Tag::ITEM, length))?;
+        self.item_header(Tag::ITEM, length)?;
         self.out.write_all(codestream)?;
         if !codestream.len().is_multiple_of(2) {
             self.out.write_all(&[0])?;
@@ -119,34 +78,23 @@ impl<'w, W: Write + Seek + ?Sized> EncapsulatedWriter<'w, W> {
     ///
     /// # Errors
     /// [`EncapsulationError::FrameCount`] when frames are missing; else the writer's own.
-    pub fn finish(self) -> Result<Encapsulated, EncapsulationError> {
+    pub fn finish(mut self) -> Result<Encapsulated, EncapsulationError> {
         let written = self.lengths.len() as u64;
         if written != u64::from(self.frames) {
             return Err(EncapsulationError::FrameCount { announced: self.frames, written });
         }
-        self.out.write_all(&item_header(Tag::SEQUENCE_DELIMITATION_ITEM, 0))?;
-        let bytes = self.table.reserved(self.frames) + self.offset + ITEM_HEADER;
-        let offsets = self.lengths.iter().scan(0, |next, length| {
-            let offset = *next;
-            *next += ITEM_HEADER + u64::from(*length);
-            Some(offset)
-        });
-        match self.table {
-            OffsetTable::Basic => {
-                self.out.seek(SeekFrom::Start(self.start + LONG_HEADER + ITEM_HEADER))?;
-                // `frame` has refused every offset beyond 32 bits.
-                entries(self.out, offsets.map(|offset| (offset as u32).to_le_bytes()))?;
-            }
-            OffsetTable::Extended => {
-                self.out.seek(SeekFrom::Start(self.start + LONG_HEADER))?;
-                entries(self.out, offsets.map(u64::to_le_bytes))?;
-                self.out.seek(SeekFrom::Current(LONG_HEADER as i64))?;
-                // The length of the item: what PS3.3 leaves open, pydicom and others read and write with the padding.
-                entries(self.out, self.lengths.iter().map(|length| u64::from(*length).to_le_bytes()))?;
-            }
-        }
+        self.item_header(Tag::SEQUENCE_DELIMITATION_ITEM, 0)?;
+        let bytes = self.table.reserved_bytes(self.frames) + self.offset + ITEM_HEADER;
+        self.out.seek(SeekFrom::Start(self.start))?;
+        self.table.fill_in(self.out, &self.lengths)?;
         self.out.seek(SeekFrom::Start(self.start + bytes))?;
         Ok(Encapsulated { bytes, frame_bytes: self.offset - ITEM_HEADER * written })
+    }
+
+    fn item_header(&mut self, tag: Tag, length: u32) -> io::Result<()> {
+        let mut header = Vec::new();
+        put_item(&mut header, tag, length);
+        self.out.write_all(&header)
     }
 }
 
@@ -201,51 +149,6 @@ pub enum EncapsulationError {
     /// The writer failed.
     #[error(transparent)]
     Io(#[from] io::Error),
-}
-
-/// Bytes of an explicit header with a 32-bit length.
-const LONG_HEADER: u64 = 12;
-/// Bytes of the header of an item or delimiter.
-const ITEM_HEADER: u64 = 8;
-/// Tables are written in pieces of about this size.
-const PIECE: usize = 64 * 1024;
-
-fn element_header(tag: Tag, vr: Vr, length: u32) -> io::Result<Vec<u8>> {
-    let mut header = Vec::new();
-    put_header(&mut header, tag, vr, length)?;
-    Ok(header)
-}
-
-fn item_header(tag: Tag, length: u32) -> Vec<u8> {
-    let mut header = Vec::new();
-    put_item(&mut header, tag, length);
-    header
-}
-
-fn zeros<W: Write + ?Sized>(out: &mut W, count: u32) -> io::Result<()> {
-    let piece = [0; 4096];
-    let mut left = count as usize;
-    while left > 0 {
-        let now = left.min(piece.len());
-        out.write_all(piece.get(..now).unwrap_or_default())?;
-        left -= now;
-    }
-    Ok(())
-}
-
-fn entries<W, const N: usize>(out: &mut W, entries: impl Iterator<Item = [u8; N]>) -> io::Result<()>
-where
-    W: Write + ?Sized,
-{
-    let mut piece = Vec::new();
-    for entry in entries {
-        piece.extend_from_slice(&entry);
-        if piece.len() >= PIECE {
-            out.write_all(&piece)?;
-            piece.clear();
-        }
-    }
-    out.write_all(&piece)
 }
 
 #[cfg(test)]
@@ -319,16 +222,6 @@ mod tests {
         let mut writer = EncapsulatedWriter::begin(&mut out, 2, OffsetTable::Basic).unwrap();
         writer.frame(b"a").unwrap();
         assert!(matches!(writer.finish(), Err(EncapsulationError::FrameCount { announced: 2, written: 1 })));
-    }
-
-    #[test]
-    fn the_table_is_chosen_by_what_32_bits_can_say() {
-        let limit = u64::from(u32::MAX);
-        assert_eq!(OffsetTable::choose(limit - 9, 1), OffsetTable::Basic);
-        assert_eq!(OffsetTable::choose(limit - 8, 1), OffsetTable::Extended);
-        assert_eq!(OffsetTable::choose(limit - 9_000, 1_000), OffsetTable::Basic);
-        assert_eq!(OffsetTable::choose(limit - 8_999, 1_000), OffsetTable::Extended);
-        assert_eq!(OffsetTable::choose(u64::MAX, u32::MAX), OffsetTable::Extended);
     }
 
     /// Keeps only what is written in small pieces, so that 4 GiB of frames cost nothing.

@@ -5,6 +5,11 @@ use super::tag::Tag;
 use super::vr::Vr;
 use std::io;
 
+/// Bytes of the header of an element with a 32-bit length.
+pub(super) const LONG_HEADER: u64 = 12;
+/// Bytes of the header of an item, and of a delimiter.
+pub(super) const ITEM_HEADER: u64 = 8;
+
 /// Appends the header of an element.
 ///
 /// # Errors
