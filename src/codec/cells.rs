@@ -138,22 +138,12 @@ fn reorder_cells<const BYTES: usize>(from: &[u8], to: &mut [u8], samples: usize,
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{self, stored};
     use super::*;
-    use crate::dicom::Photometric;
 
-    fn image(allocated: u16, stored: u16, signed: bool) -> ImagePixel {
-        ImagePixel {
-            rows: 1,
-            columns: 2,
-            frames: 1,
-            samples: 1,
-            photometric: Photometric::Monochrome2,
-            planar: 0,
-            bits_allocated: allocated,
-            bits_stored: stored,
-            high_bit: stored - 1,
-            signed,
-        }
+    /// Two cells.
+    fn image(allocated: u16, bits_stored: u16, signed: bool) -> ImagePixel {
+        stored(bits_stored, signed, testing::image(1, 2, allocated, 1, 0))
     }
 
     #[test]

@@ -304,18 +304,8 @@ fn check(code: ffi::charls_jpegls_errc) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::noise;
     use super::*;
-
-    fn noise(bytes: usize) -> Vec<u8> {
-        let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-        let next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 32) as u8
-        };
-        std::iter::repeat_with(next).take(bytes).collect()
-    }
 
     #[test]
     fn noise_of_every_precision_fits() {
@@ -323,7 +313,7 @@ mod tests {
             for components in [1, 3] {
                 let header = FrameHeader { columns: 101, rows: 53, precision, components };
                 let bytes = header.frame_bytes().unwrap();
-                let mut samples = noise(bytes);
+                let mut samples = noise(bytes, 1);
                 mask(&mut samples, &header);
                 let mut codestream = Vec::new();
                 encode(&samples, &header, &mut codestream).unwrap();
@@ -357,7 +347,7 @@ mod tests {
     #[test]
     fn samples_at_odd_addresses_are_encoded_too() {
         let header = FrameHeader { columns: 31, rows: 7, precision: 12, components: 1 };
-        let mut bytes = noise(header.frame_bytes().unwrap() + 2);
+        let mut bytes = noise(header.frame_bytes().unwrap() + 2, 1);
         mask(&mut bytes, &header);
         let length = header.frame_bytes().unwrap();
         for start in [0, 1] {
@@ -375,7 +365,7 @@ mod tests {
     #[test]
     fn every_cut_and_a_wrong_length_is_an_error() {
         let header = FrameHeader { columns: 16, rows: 16, precision: 8, components: 1 };
-        let samples = noise(256);
+        let samples = noise(256, 1);
         let mut codestream = Vec::new();
         assert!(encode(&samples[1..], &header, &mut codestream).is_err());
         encode(&samples, &header, &mut codestream).unwrap();
@@ -402,7 +392,7 @@ mod tests {
     fn damage_anywhere_ends() {
         for precision in [8, 12] {
             let header = FrameHeader { columns: 16, rows: 16, precision, components: 1 };
-            let mut samples = noise(header.frame_bytes().unwrap());
+            let mut samples = noise(header.frame_bytes().unwrap(), 1);
             mask(&mut samples, &header);
             let mut codestream = Vec::new();
             encode(&samples, &header, &mut codestream).unwrap();

@@ -14,6 +14,8 @@ mod profile;
 mod reason;
 mod scratch;
 mod suitability;
+#[cfg(test)]
+mod testing;
 mod verify;
 
 pub use compress::{CompressError, Options, Pair, Report, compress, compress_with};

@@ -115,21 +115,11 @@ fn nearest(rows: &[&Row], image: &ImagePixel) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{self, stored};
     use super::*;
 
     fn image() -> ImagePixel {
-        ImagePixel {
-            rows: 4,
-            columns: 4,
-            frames: 1,
-            samples: 1,
-            photometric: Photometric::Monochrome2,
-            planar: 0,
-            bits_allocated: 16,
-            bits_stored: 12,
-            high_bit: 11,
-            signed: false,
-        }
+        stored(12, false, testing::image(4, 4, 16, 1, 0))
     }
 
     fn syntax(keyword: &str) -> &'static TransferSyntax {

@@ -49,11 +49,11 @@ thread_local! {
 #[cfg(test)]
 mod tests {
     use super::super::cells::unused_bits_are_canonical;
-    use super::super::decoders::DECODERS;
     use super::super::encoder::Encoder;
     use super::super::encoders::ENCODERS;
+    use super::super::testing::{decoder_for, encoder_for, image, noise, stored};
     use super::*;
-    use crate::dicom::{ImagePixel, Photometric};
+    use crate::dicom::{ImagePixel, Photometric, uids};
 
     /// What the cells of a test frame hold.
     const CONTENTS: &[&str] = &["zeros", "maximum", "gradient", "noise", "checker", "minimum"];
@@ -91,13 +91,13 @@ mod tests {
 
     #[test]
     fn a_changed_codestream_is_noticed() {
-        let image = image(16, 12, true, 1, 0, (40, 40));
+        let image = stored(12, true, image(40, 40, 16, 1, 0));
         let cells = cells_of(&image, "gradient");
         let frame = Frame { cells: &cells, image: &image };
         for encoder in ENCODERS {
             let mut codestream = Vec::new();
             encoder.encode(&frame, &mut codestream).unwrap();
-            let decoder = decoder_for(*encoder);
+            let decoder = decoder_for(encoder.transfer_syntax());
             assert_eq!(verify(decoder, &codestream, &frame), Ok(()));
             let last = codestream.len() - 8;
             codestream[last] ^= 0x10;
@@ -107,19 +107,21 @@ mod tests {
 
     #[test]
     fn a_codestream_of_another_frame_is_refused_by_its_header() {
-        let image = image(16, 12, false, 1, 0, (40, 40));
+        let image = stored(12, false, image(40, 40, 16, 1, 0));
         let cells = cells_of(&image, "gradient");
         let frame = Frame { cells: &cells, image: &image };
         let mut codestream = Vec::new();
         for encoder in ENCODERS {
             encoder.encode(&frame, &mut codestream).unwrap();
             let wide = ImagePixel { samples: 3, photometric: Photometric::Rgb, ..image.clone() };
-            let error = decoder_for(*encoder).decode(&codestream, &wide, &mut Vec::new()).unwrap_err();
+            let error = decoder_for(encoder.transfer_syntax())
+                .decode(&codestream, &wide, &mut Vec::new())
+                .unwrap_err();
             assert!(matches!(error, DecodeError::OtherFrame { .. }), "{}: {error}", encoder.name());
         }
-        encoder_named("charls").encode(&frame, &mut codestream).unwrap();
+        encoder_for(uids::JPEG_LS_LOSSLESS).encode(&frame, &mut codestream).unwrap();
         let deep = ImagePixel { rows: 41, ..image.clone() };
-        let error = decoder_for(encoder_named("charls")).decode(&codestream, &deep, &mut Vec::new());
+        let error = decoder_for(uids::JPEG_LS_LOSSLESS).decode(&codestream, &deep, &mut Vec::new());
         assert!(matches!(error, Err(DecodeError::OtherFrame { .. })), "{error:?}");
     }
 
@@ -145,16 +147,8 @@ mod tests {
         encoder
             .encode(&frame, &mut codestream)
             .unwrap_or_else(|error| panic!("{name} {image:?} {content}: {error}"));
-        verify(decoder_for(encoder), &codestream, &frame)
+        verify(decoder_for(encoder.transfer_syntax()), &codestream, &frame)
             .unwrap_or_else(|error| panic!("{name} {image:?} {content}: {error}"));
-    }
-
-    fn encoder_named(name: &str) -> &'static dyn Encoder {
-        *ENCODERS.iter().find(|encoder| encoder.name() == name).unwrap()
-    }
-
-    fn decoder_for(encoder: &dyn Encoder) -> &'static dyn Decoder {
-        *DECODERS.iter().find(|decoder| decoder.transfer_syntax() == encoder.transfer_syntax()).unwrap()
     }
 
     fn images() -> impl Iterator<Item = ImagePixel> {
@@ -164,39 +158,17 @@ mod tests {
             (32, &[8, 17, 31, 32][..]),
         ];
         let layouts = [(1, 0), (3, 0), (3, 1)];
-        widths.into_iter().flat_map(move |(allocated, stored)| {
-            stored.iter().flat_map(move |stored| {
+        widths.into_iter().flat_map(move |(allocated, bits)| {
+            bits.iter().flat_map(move |bits_stored| {
                 [false, true].into_iter().flat_map(move |signed| {
                     layouts.into_iter().flat_map(move |(samples, planar)| {
-                        SIZES
-                            .iter()
-                            .map(move |size| image(allocated, *stored, signed, samples, planar, *size))
+                        SIZES.iter().map(move |(rows, columns)| {
+                            stored(*bits_stored, signed, image(*rows, *columns, allocated, samples, planar))
+                        })
                     })
                 })
             })
         })
-    }
-
-    fn image(
-        allocated: u16,
-        stored: u16,
-        signed: bool,
-        samples: u16,
-        planar: u16,
-        (rows, columns): (u16, u16),
-    ) -> ImagePixel {
-        ImagePixel {
-            rows,
-            columns,
-            frames: 1,
-            samples,
-            photometric: if samples == 1 { Photometric::Monochrome2 } else { Photometric::Rgb },
-            planar,
-            bits_allocated: allocated,
-            bits_stored: stored,
-            high_bit: stored - 1,
-            signed,
-        }
     }
 
     /// Canonical cells: within Bits Stored, with the sign extended.
@@ -228,16 +200,5 @@ mod tests {
             cells.extend_from_slice(&value.to_le_bytes()[..bytes_per_cell]);
         }
         cells
-    }
-
-    fn noise(bytes: usize, seed: u64) -> Vec<u8> {
-        let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-        let next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 32) as u8
-        };
-        std::iter::repeat_with(next).take(bytes).collect()
     }
 }

@@ -209,24 +209,9 @@ fn scatter_each<const STRIDE: usize>(bytes: &[u8], at: usize, cells: &mut [u8]) 
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::testing::image;
     use super::*;
-    use crate::dicom::Photometric;
     use proptest::prelude::*;
-
-    fn image(rows: u16, columns: u16, bits: u16, samples: u16, planar: u16) -> ImagePixel {
-        ImagePixel {
-            rows,
-            columns,
-            frames: 1,
-            samples,
-            photometric: if samples == 1 { Photometric::Monochrome2 } else { Photometric::Rgb },
-            planar,
-            bits_allocated: bits,
-            bits_stored: bits,
-            high_bit: bits - 1,
-            signed: false,
-        }
-    }
 
     fn codestream(words: &[u32], segments: &[u8]) -> Vec<u8> {
         let mut stream: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();

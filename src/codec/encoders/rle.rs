@@ -240,24 +240,9 @@ fn word(row: &[u8], at: usize) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::testing::image;
     use super::*;
-    use crate::dicom::Photometric;
     use proptest::prelude::*;
-
-    fn image(rows: u16, columns: u16, bits: u16, samples: u16, planar: u16) -> ImagePixel {
-        ImagePixel {
-            rows,
-            columns,
-            frames: 1,
-            samples,
-            photometric: if samples == 1 { Photometric::Monochrome2 } else { Photometric::Rgb },
-            planar,
-            bits_allocated: bits,
-            bits_stored: bits,
-            high_bit: bits - 1,
-            signed: false,
-        }
-    }
 
     fn encode(cells: &[u8], image: &ImagePixel) -> Vec<u8> {
         let mut out = vec![0xEE; 5];
