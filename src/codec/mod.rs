@@ -9,20 +9,26 @@ mod compress;
 mod decoders;
 mod encoder;
 mod encoders;
+mod frame_job;
+mod pair;
 mod pool;
 mod profile;
 mod reason;
+mod report;
 mod scratch;
+mod size_limit;
 mod suitability;
 #[cfg(test)]
 mod testing;
 mod verify;
 
-pub use compress::{CompressError, Options, Pair, Report, compress, compress_with};
+pub use compress::{compress, compress_with};
 pub use decoders::DECODERS;
 pub use encoder::{DecodeError, Decoder, EncodeError, Encoder, Frame};
 pub use encoders::ENCODERS;
+pub use pair::Pair;
 pub use profile::allows;
 pub use reason::Reason;
+pub use report::{CompressError, Options, Report};
 pub use suitability::{Suitable, suitable};
 pub use verify::{VerifyError, verify};

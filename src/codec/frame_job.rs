@@ -1,0 +1,138 @@
+//! One frame on its way into the file: encoded, found small enough, handed over to be written, and proven.
+
+use super::cells::unused_bits_are_canonical;
+use super::encoder::Frame;
+use super::pair::Pair;
+use super::reason::Reason;
+use super::report::CompressError;
+use super::scratch::{self, Buffer};
+use super::size_limit::SizeLimit;
+use super::verify::verify;
+use crate::dicom::{ImagePixel, NativePixels, TransferSyntax};
+use std::sync::Arc;
+
+/// What the jobs of all frames of an instance share. They run on several threads.
+pub(super) struct FrameJob<'a> {
+    /// Encodes and proves.
+    pub(super) pair: Pair,
+    /// Whether every frame is proven.
+    pub(super) verify: bool,
+    /// The transfer syntax of the codestreams.
+    pub(super) target: &'static TransferSyntax,
+    /// The image.
+    pub(super) image: &'a ImagePixel,
+    /// Its cells.
+    pub(super) pixels: &'a NativePixels<'a>,
+    /// How large the codestreams of all frames may become together.
+    pub(super) limit: SizeLimit,
+}
+
+impl FrameJob<'_> {
+    /// Encodes frame `index`, from 0, and hands its codestream over; it is proven while it is written.
+    ///
+    /// # Errors
+    /// The reason to keep the instance as received, also when the codestream has been handed over already; or the source's
+    /// own error.
+    pub(super) fn run(&self, index: u32, hand_over: &dyn Fn(Arc<[u8]>)) -> Result<(), CompressError> {
+        let cells = self.pixels.frame(index)?;
+        let frame = Frame { cells: &cells, image: self.image };
+        let number = index.saturating_add(1);
+        let codestream = self.encode(number, &frame).map_err(CompressError::Kept)?;
+        self.limit.add(codestream.len()).map_err(CompressError::Kept)?;
+        hand_over(Arc::clone(&codestream));
+        self.prove(number, &frame, &codestream).map_err(CompressError::Kept)
+    }
+
+    fn encode(&self, number: u32, frame: &Frame<'_>) -> Result<Arc<[u8]>, Reason> {
+        let encoder = self.pair.encoder;
+        if !encoder.keeps_unused_bits() && !unused_bits_are_canonical(frame.cells, self.image) {
+            return Err(Reason::UnusedBits { frame: number, target: self.target.keyword });
+        }
+        scratch::with(&CODESTREAM, |buffer| {
+            encoder.encode(frame, buffer).map(|()| Arc::from(buffer.as_slice()))
+        })
+        .map_err(|error| Reason::EncodeFailed { frame: number, error })
+    }
+
+    fn prove(&self, number: u32, frame: &Frame<'_>, codestream: &[u8]) -> Result<(), Reason> {
+        if !self.verify {
+            return Ok(());
+        }
+        verify(self.pair.decoder, codestream, frame)
+            .map_err(|error| Reason::Mismatch { frame: number, error })
+    }
+}
+
+thread_local! {
+    /// The codestream while it grows; its exact copy goes to the writer.
+    static CODESTREAM: Buffer = const { Buffer::new(Vec::new()) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::encoder::{DecodeError, Decoder};
+    use super::super::testing::{decoder_for, encoder_for, image, instance};
+    use super::*;
+    use crate::dicom::{Limits, OffsetTable, VrEncoding, uids, walk};
+    use std::cell::RefCell;
+
+    /// A decoder that never agrees.
+    struct Contrary;
+
+    impl Decoder for Contrary {
+        fn name(&self) -> &'static str {
+            "contrary"
+        }
+        fn transfer_syntax(&self) -> &'static str {
+            uids::RLE_LOSSLESS
+        }
+        fn decode(&self, _: &[u8], _: &ImagePixel, _: &mut Vec<u8>) -> Result<(), DecodeError> {
+            Err(DecodeError::Damaged("so it says".to_owned()))
+        }
+    }
+
+    /// Runs the job of the only frame; gives its outcome and how many bytes were handed over.
+    fn run(
+        decoder: &'static dyn Decoder,
+        verify: bool,
+        native_bytes: u64,
+    ) -> (Result<(), String>, Option<usize>) {
+        let image = image(8, 8, 8, 1, 0);
+        let source = instance(VrEncoding::ExplicitLittle, &image, &[7; 64], &[]);
+        let data_set = walk(&source, VrEncoding::ExplicitLittle, &Limits::default()).unwrap();
+        let job = FrameJob {
+            pair: Pair { encoder: encoder_for(uids::RLE_LOSSLESS), decoder },
+            verify,
+            target: TransferSyntax::of_uid(uids::RLE_LOSSLESS).unwrap(),
+            image: &image,
+            pixels: &NativePixels::of(&source, &data_set, &image).unwrap(),
+            limit: SizeLimit::new(native_bytes, OffsetTable::Basic, 1),
+        };
+        let handed_over = RefCell::new(None);
+        let outcome = job.run(0, &|codestream| *handed_over.borrow_mut() = Some(codestream.len()));
+        (outcome.map_err(|error| error.to_string()), handed_over.into_inner())
+    }
+
+    /// A header, and one run of two bytes for each row.
+    const CODESTREAM_BYTES: usize = 64 + 8 * 2;
+
+    #[test]
+    fn a_codestream_is_handed_over_before_it_is_proven() {
+        assert_eq!(run(decoder_for(uids::RLE_LOSSLESS), true, 1000), (Ok(()), Some(CODESTREAM_BYTES)));
+        let (outcome, handed_over) = run(&Contrary, true, 1000);
+        assert_eq!(handed_over, Some(CODESTREAM_BYTES));
+        let said = outcome.unwrap_err();
+        assert_eq!(
+            said,
+            "kept as received: frame 1 was not proven: contrary cannot decode it: the codestream is damaged: so it says"
+        );
+        assert_eq!(run(&Contrary, false, 1000), (Ok(()), Some(CODESTREAM_BYTES)));
+    }
+
+    #[test]
+    fn what_is_too_large_is_never_handed_over() {
+        let (outcome, handed_over) = run(decoder_for(uids::RLE_LOSSLESS), true, 100);
+        assert!(outcome.is_err_and(|said| said.contains("would not be smaller than its 100 bytes")));
+        assert_eq!(handed_over, None);
+    }
+}
