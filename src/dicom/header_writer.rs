@@ -10,6 +10,11 @@ pub(super) const LONG_HEADER: u64 = 12;
 /// Bytes of the header of an item, and of a delimiter.
 pub(super) const ITEM_HEADER: u64 = 8;
 
+/// Bytes of the header of an element of this VR.
+pub(super) fn header_length(vr: Vr) -> u64 {
+    if vr.is_long_form() { LONG_HEADER } else { 8 }
+}
+
 /// Appends the header of an element.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 //! described by *where* its elements lie, so that whoever writes it again can copy the bytes as they were received.
 
 mod byte_order;
+mod content;
 mod dataset;
 mod deflate;
 mod dictionary;
@@ -27,6 +28,7 @@ mod tag;
 #[cfg(test)]
 pub(crate) mod testing;
 mod transfer_syntax;
+mod traversal;
 mod uid;
 mod vr;
 mod walk;

@@ -1,9 +1,9 @@
 //! Writes a data set again in Explicit VR Little Endian with a few elements changed, and all others as they came.
 
 use super::dataset::{DataSet, Element};
-use super::explicit::{RewriteError, Rewriter, copy};
+use super::explicit::{RewriteError, Rewriter};
 use super::header_writer::put_element;
-use super::source::Source;
+use super::source::{Source, in_pieces};
 use super::tag::Tag;
 use super::transfer_syntax::VrEncoding;
 use super::vr::Vr;
@@ -36,7 +36,7 @@ impl Edit {
 /// Writes the elements `indexes` of the outermost level, with `edits`, in Explicit VR Little Endian.
 ///
 /// Explicit little endian input is copied byte for byte, order, duplicates, odd lengths and all; other input keeps its
-/// values, see `explicit.rs`. Every edit is carried out within this range, so that each part of a data
+/// values, see `explicit`. Every edit is carried out within this range, so that each part of a data
 /// set that is written in parts must be given its own: a new element goes before the first with a higher tag, or to the
 /// end of the range; of several elements with an edited tag the first is replaced, the others are left out.
 ///
@@ -119,7 +119,7 @@ impl Output<'_> {
 
     fn flush(&mut self) -> Result<(), RewriteError> {
         let run = std::mem::replace(&mut self.run, 0..0);
-        Ok(copy(self.source, run, 1, self.out)?)
+        Ok(in_pieces(self.source, run, |bytes| self.out.write_all(&bytes))?)
     }
 }
 

@@ -5,6 +5,10 @@ use super::tag::Tag;
 use super::transfer_syntax::VrEncoding;
 use super::vr::Vr;
 
+/// Every encoding of a data set that is not deflated.
+pub(crate) const ENCODINGS: [VrEncoding; 3] =
+    [VrEncoding::ImplicitLittle, VrEncoding::ExplicitLittle, VrEncoding::ExplicitBig];
+
 /// Appends elements as they are told, in the encoding it was made for; nothing is padded, checked or sorted.
 #[derive(Clone)]
 pub(crate) struct DataSetBuilder {

@@ -1,16 +1,12 @@
-//! The walk through a data set, from its first byte to its last (PS3.5 sections 7.1, 7.5 and A.4).
-//!
-//! Its stack is a list of the sequences and items that are open, bounded by [`Limits::depth`]; it allocates for
-//! elements that it has met, never for a length that is declared; it reads headers, and never a value.
+//! The walk through a data set, from its first byte to its last, that finds the elements of its outermost level.
 
+use super::content::Content;
 use super::dataset::{DataSet, DataSetError, DataSetErrorKind, Element};
-use super::dictionary::is_sequence;
-use super::element::{Header, Limits, MAX_HEADER_LENGTH, UNDEFINED_LENGTH, guess_encoding, read_header};
+use super::element::{Header, Limits, MAX_HEADER_LENGTH, UNDEFINED_LENGTH, guess_encoding};
 use super::source::Source;
 use super::tag::Tag;
 use super::transfer_syntax::VrEncoding;
-use super::vr::Vr;
-use super::window::Window;
+use super::traversal::{Step, Traversal, What};
 
 /// Where the elements of the data set in `source` lie.
 ///
@@ -25,38 +21,20 @@ use super::window::Window;
 /// The structure does not hold up to the last byte, a limit is reached, the encoding has no headers (inflate a
 /// deflated data set first and walk it as explicit little endian), or the source cannot be read.
 pub fn walk(source: &dyn Source, vr_encoding: VrEncoding, limits: &Limits) -> Result<DataSet, DataSetError> {
-    let mut walker = Walker {
-        window: Window::new(source),
-        limits,
-        levels: Vec::new(),
-        data_set: DataSet { vr_encoding, elements: Vec::new(), len: source.len(), fragments: 0 },
-    };
-    let mut offset = 0;
-    let mut level = Level {
-        kind: Kind::DataSet,
-        tag: Tag::ITEM,
-        encoding: vr_encoding,
-        end: source.len(),
-        delimited: false,
-    };
-    loop {
-        let step = walker.step(&level, offset).map_err(|kind| DataSetError { offset, kind })?;
-        match step {
-            Step::Over { next } => offset = next,
-            Step::Into { inner, next } => {
-                walker.levels.push(std::mem::replace(&mut level, inner));
-                offset = next;
+    let mut data_set = DataSet { vr_encoding, elements: Vec::new(), len: source.len(), fragments: 0 };
+    let mut traversal = Traversal::new(source, 0..source.len(), vr_encoding, limits.depth);
+    while let Some(step) = traversal.next()? {
+        match (&step.what, traversal.depth()) {
+            (What::Value(header), 0) | (What::Open(header, _), 1) => {
+                add_element(&mut data_set, header, &step, limits.top_level_elements)
+                    .map_err(|kind| DataSetError { offset: step.start, kind })?;
             }
-            Step::Out { next } => {
-                let Some(outer) = walker.levels.pop() else { return Ok(walker.data_set) };
-                if walker.levels.is_empty() {
-                    walker.close_element(&level, offset, next);
-                }
-                level = outer;
-                offset = next;
-            }
+            (What::Close(content), 0) => close_element(&mut data_set, *content, &step),
+            (What::Fragment, 1) if is_in_pixel_data(&data_set) => data_set.fragments += 1,
+            _ => {}
         }
     }
+    Ok(data_set)
 }
 
 /// As [`walk`], for a data set whose encoding is not known, or not known for sure: some equipment sends another than
@@ -84,193 +62,45 @@ pub fn walk_as_found(
     }
 }
 
-struct Walker<'s> {
-    window: Window<'s>,
-    limits: &'s Limits,
-    /// What is open around the current level, the outermost first.
-    levels: Vec<Level>,
-    data_set: DataSet,
-}
-
-/// A stretch of bytes that consists of headers and their values.
-#[derive(Clone, Copy)]
-struct Level {
-    kind: Kind,
-    /// What opened it.
-    tag: Tag,
-    /// How its headers are encoded.
-    encoding: VrEncoding,
-    /// Where it ends; when it is delimited, where what is around it ends.
-    end: u64,
-    /// Whether it has a delimiter instead of a length.
-    delimited: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// The outermost level: elements.
-    DataSet,
-    /// Elements.
-    Item,
-    /// Items.
-    Sequence,
-    /// Items that hold codestreams, the first an offset table.
-    Fragments,
-}
-
-/// What one header leads to.
-enum Step {
-    /// Past a header and its value.
-    Over { next: u64 },
-    /// Into what a header opens.
-    Into { inner: Level, next: u64 },
-    /// Past the end of the level.
-    Out { next: u64 },
-}
-
-impl Walker<'_> {
-    fn step(&mut self, level: &Level, offset: u64) -> Result<Step, DataSetErrorKind> {
-        if offset == level.end {
-            return if level.delimited {
-                Err(DataSetErrorKind::NotDelimited { tag: level.tag })
-            } else {
-                Ok(Step::Out { next: offset })
-            };
-        }
-        let header = read_header(self.window.at(offset, level.end)?, level.encoding)?;
-        let body = offset + u64::from(header.header_length);
-        match level.kind {
-            Kind::DataSet | Kind::Item => self.element(level, &header, offset, body),
-            Kind::Sequence | Kind::Fragments => self.item(level, &header, body),
-        }
-    }
-
-    /// A header where elements are.
-    fn element(
-        &mut self,
-        level: &Level,
-        header: &Header,
-        start: u64,
-        body: u64,
-    ) -> Result<Step, DataSetErrorKind> {
-        let tag = header.tag;
-        if tag == Tag::ITEM_DELIMITATION_ITEM && level.kind == Kind::Item && level.delimited {
-            return end(header, body);
-        }
-        if tag.group == Tag::ITEM.group {
-            return Err(DataSetErrorKind::StrayDelimiter { tag });
-        }
-        let next = end_of_value(level, header, body)?;
-        let content = content(header, level.encoding)?;
-        if level.kind == Kind::DataSet {
-            self.add_element(header, start, body, next)?;
-        }
-        let Some((kind, encoding)) = content else { return Ok(Step::Over { next }) };
-        // Levels are the data set, then a sequence and an item in turn.
-        let depth = self.levels.len() / 2 + 1;
-        if kind == Kind::Sequence && depth > usize::from(self.limits.depth) {
-            return Err(DataSetErrorKind::TooDeep { limit: self.limits.depth });
-        }
-        let delimited = header.length == UNDEFINED_LENGTH;
-        Ok(Step::Into { inner: Level { kind, tag, encoding, end: next, delimited }, next: body })
-    }
-
-    /// A header where items or fragments are.
-    fn item(&mut self, level: &Level, header: &Header, body: u64) -> Result<Step, DataSetErrorKind> {
-        match header.tag {
-            Tag::ITEM => {}
-            Tag::SEQUENCE_DELIMITATION_ITEM if level.delimited => return end(header, body),
-            tag if tag.group == Tag::ITEM.group => return Err(DataSetErrorKind::StrayDelimiter { tag }),
-            tag => return Err(DataSetErrorKind::NotAnItem { tag }),
-        }
-        let next = end_of_value(level, header, body)?;
-        let delimited = header.length == UNDEFINED_LENGTH;
-        if level.kind == Kind::Sequence {
-            let inner =
-                Level { kind: Kind::Item, tag: Tag::ITEM, encoding: level.encoding, end: next, delimited };
-            return Ok(Step::Into { inner, next: body });
-        }
-        if delimited {
-            return Err(DataSetErrorKind::UndefinedLength { tag: Tag::ITEM });
-        }
-        if self.levels.len() == 1 && level.tag == Tag::PIXEL_DATA {
-            self.data_set.fragments += 1;
-        }
-        Ok(Step::Over { next })
-    }
-
-    fn add_element(
-        &mut self,
-        header: &Header,
-        start: u64,
-        body: u64,
-        next: u64,
-    ) -> Result<(), DataSetErrorKind> {
-        let tag = header.tag;
-        if matches!(tag.group, 0x0000 | 0x0002) {
-            return Err(DataSetErrorKind::ForeignGroup { tag });
-        }
-        let limit = self.limits.top_level_elements;
-        if self.data_set.elements.len() >= limit {
-            return Err(DataSetErrorKind::TooManyElements { limit });
-        }
-        self.data_set.elements.push(Element {
-            tag,
-            vr: header.vr,
-            start,
-            value: body..next,
-            end: next,
-            undefined_length: header.length == UNDEFINED_LENGTH,
-        });
-        Ok(())
-    }
-
-    /// The element of the outermost level that `inner` is the value of ends here.
-    fn close_element(&mut self, inner: &Level, value_end: u64, next: u64) {
-        if let Some(element) = self.data_set.elements.last_mut() {
-            element.value.end = value_end;
-            element.end = next;
-        }
-        if inner.kind == Kind::Fragments && inner.tag == Tag::PIXEL_DATA {
-            // The first item is the Basic Offset Table, even when it is empty.
-            self.data_set.fragments = self.data_set.fragments.saturating_sub(1);
-        }
-    }
-}
-
-/// A delimiter that belongs where it stands.
-fn end(header: &Header, body: u64) -> Result<Step, DataSetErrorKind> {
-    match header.length {
-        0 => Ok(Step::Out { next: body }),
-        length => Err(DataSetErrorKind::DelimiterLength { tag: header.tag, length }),
-    }
-}
-
-/// Where the value ends; of an undefined length, where it must have ended.
-fn end_of_value(level: &Level, header: &Header, body: u64) -> Result<u64, DataSetErrorKind> {
-    if header.length == UNDEFINED_LENGTH {
-        return Ok(level.end);
-    }
-    let available = level.end - body;
-    if u64::from(header.length) > available {
-        return Err(DataSetErrorKind::Overrun { tag: header.tag, length: header.length, available });
-    }
-    Ok(body + u64::from(header.length))
-}
-
-/// What the value of an element consists of, and in which encoding, if it is not just bytes.
-fn content(header: &Header, encoding: VrEncoding) -> Result<Option<(Kind, VrEncoding)>, DataSetErrorKind> {
+/// An element of the outermost level begins here; one that was opened ends only where it is closed.
+fn add_element(
+    data_set: &mut DataSet,
+    header: &Header,
+    step: &Step,
+    limit: usize,
+) -> Result<(), DataSetErrorKind> {
     let tag = header.tag;
-    let undefined = header.length == UNDEFINED_LENGTH;
-    Ok(match header.vr {
-        Some(Vr::SQ) => Some((Kind::Sequence, encoding)),
-        None | Some(Vr::UN) if undefined && tag == Tag::PIXEL_DATA => Some((Kind::Fragments, encoding)),
-        None | Some(Vr::UN) if undefined => Some((Kind::Sequence, VrEncoding::ImplicitLittle)),
-        None if header.length > 0 && is_sequence(tag) => Some((Kind::Sequence, encoding)),
-        Some(vr) if undefined && vr.may_be_encapsulated() => Some((Kind::Fragments, encoding)),
-        Some(_) if undefined => return Err(DataSetErrorKind::UndefinedLength { tag }),
-        _ => None,
-    })
+    if matches!(tag.group, 0x0000 | 0x0002) {
+        return Err(DataSetErrorKind::ForeignGroup { tag });
+    }
+    if data_set.elements.len() >= limit {
+        return Err(DataSetErrorKind::TooManyElements { limit });
+    }
+    data_set.elements.push(Element {
+        tag,
+        vr: header.vr,
+        start: step.start,
+        value: step.start + u64::from(header.header_length)..step.next,
+        end: step.next,
+        undefined_length: header.length == UNDEFINED_LENGTH,
+    });
+    Ok(())
+}
+
+/// The element of the outermost level that was opened last ends here.
+fn close_element(data_set: &mut DataSet, content: Content, step: &Step) {
+    if content == Content::Fragments && is_in_pixel_data(data_set) {
+        // The first item is the Basic Offset Table, even when it is empty.
+        data_set.fragments = data_set.fragments.saturating_sub(1);
+    }
+    if let Some(element) = data_set.elements.last_mut() {
+        element.value.end = step.start;
+        element.end = step.next;
+    }
+}
+
+fn is_in_pixel_data(data_set: &DataSet) -> bool {
+    data_set.elements.last().is_some_and(|element| element.tag == Tag::PIXEL_DATA)
 }
 
 #[cfg(test)]
@@ -279,13 +109,13 @@ mod tests {
     use super::VrEncoding::{ExplicitBig, ExplicitLittle, ImplicitLittle};
     use super::*;
     use crate::dicom::element::HeaderError;
-    use crate::dicom::testing::DataSetBuilder;
+    use crate::dicom::testing::{DataSetBuilder, ENCODINGS};
+    use crate::dicom::vr::Vr;
     use proptest::prelude::*;
     use std::borrow::Cow;
     use std::io;
     use std::ops::Range;
 
-    const ENCODINGS: [VrEncoding; 3] = [ImplicitLittle, ExplicitLittle, ExplicitBig];
     const SEQUENCE: Tag = Tag::SOURCE_IMAGE_SEQUENCE;
     const PRIVATE: Tag = Tag::new(0x0029, 0x1010);
 
@@ -293,25 +123,9 @@ mod tests {
         DataSetBuilder::new(encoding)
     }
 
-    fn walked(encoding: VrEncoding, builder: DataSetBuilder) -> DataSet {
-        let bytes = builder.build();
-        walk(&bytes, encoding, &Limits::default()).unwrap_or_else(|error| panic!("{encoding:?}: {error}"))
-    }
-
     fn fails(encoding: VrEncoding, builder: DataSetBuilder) -> DataSetError {
         let bytes = builder.build();
         walk(&bytes, encoding, &Limits::default()).expect_err("this is no data set")
-    }
-
-    /// The same error in every encoding.
-    fn all_fail(
-        builder: impl Fn(DataSetBuilder) -> DataSetBuilder,
-        expected: impl Fn(&DataSetErrorKind) -> bool,
-    ) {
-        for encoding in ENCODINGS {
-            let error = fails(encoding, builder(new(encoding)));
-            assert!(expected(&error.kind), "{encoding:?}: {error}");
-        }
     }
 
     /// Every kind of element that there is, closed in every way; and the tags of its outermost level.
@@ -414,142 +228,11 @@ mod tests {
     }
 
     #[test]
-    fn every_stray_byte_at_the_end_is_an_error() {
-        for encoding in ENCODINGS {
-            for stray in 1..8 {
-                let error = fails(encoding, new(encoding).us(Tag::ROWS, 1).raw(&vec![0; stray]));
-                assert!(matches!(error.kind, Header(HeaderError::Truncated { present }) if present == stray));
-                let length_of_rows = 10;
-                assert_eq!(error.offset, length_of_rows);
-            }
-        }
-    }
-
-    #[test]
-    fn a_declared_length_beyond_the_end_is_an_error_wherever_it_stands() {
-        for length in [0xFFFF_FFFE, 0xFFFF_FFF0, 1 << 30, 301] {
-            let tail = [0u8; 300];
-            for vr in [Vr::OB, Vr::OW, Vr::UN, Vr::SQ, Vr::UT] {
-                all_fail(
-                    |b| b.header(PRIVATE, vr, length).raw(&tail),
-                    |kind| matches!(kind, Overrun { tag: PRIVATE, length: l, available: 300 } if *l == length),
-                );
-            }
-            for opened in [Tag::PIXEL_DATA, SEQUENCE] {
-                let vr = if opened == SEQUENCE { Vr::SQ } else { Vr::OB };
-                all_fail(
-                    |b| b.undefined(opened, vr).delimiter(Tag::ITEM, length).raw(&tail),
-                    |kind| matches!(kind, Overrun { tag: Tag::ITEM, available: 300, .. }),
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn content_may_not_overrun_what_is_around_it() {
-        for encoding in ENCODINGS {
-            // An element that ends behind its item, an item that ends behind its sequence.
-            let element = new(encoding).header(PRIVATE, Vr::OB, 5).raw(&[0; 4]).build();
-            let error =
-                fails(encoding, new(encoding).sequence(SEQUENCE, new(encoding).item(&element)).raw(b"...."));
-            assert!(matches!(error.kind, Overrun { tag: PRIVATE, length: 5, available: 4 }), "{error}");
-            let item = new(encoding).delimiter(Tag::ITEM, 4);
-            let error = fails(encoding, new(encoding).sequence(SEQUENCE, item).raw(b"...."));
-            assert!(matches!(error.kind, Overrun { tag: Tag::ITEM, length: 4, available: 0 }), "{error}");
-            // Bytes too few for a header at the end of an item and of a sequence.
-            let error =
-                fails(encoding, new(encoding).sequence(SEQUENCE, new(encoding).item(b"...")).raw(&[0; 99]));
-            assert!(matches!(error.kind, Header(HeaderError::Truncated { present: 3 })), "{error}");
-            let error =
-                fails(encoding, new(encoding).sequence(SEQUENCE, new(encoding).raw(b"...")).raw(&[0; 99]));
-            assert!(matches!(error.kind, Header(HeaderError::Truncated { present: 3 })), "{error}");
-        }
-    }
-
-    #[test]
-    fn what_is_opened_has_to_be_delimited() {
-        all_fail(|b| b.undefined(SEQUENCE, Vr::SQ), |kind| matches!(kind, NotDelimited { tag: SEQUENCE }));
-        all_fail(|b| b.undefined(PRIVATE, Vr::UN), |kind| matches!(kind, NotDelimited { tag: PRIVATE }));
-        all_fail(
-            |b| b.undefined(SEQUENCE, Vr::SQ).undefined_item(),
-            |kind| matches!(kind, NotDelimited { tag: Tag::ITEM }),
-        );
-        all_fail(
-            |b| b.undefined(SEQUENCE, Vr::SQ).undefined_item().end_sequence(),
-            |kind| matches!(kind, StrayDelimiter { tag: Tag::SEQUENCE_DELIMITATION_ITEM }),
-        );
-        all_fail(
-            |b| b.undefined(Tag::PIXEL_DATA, Vr::OB).item(b"").item(b"JPEG"),
-            |kind| matches!(kind, NotDelimited { tag: Tag::PIXEL_DATA }),
-        );
-        for encoding in ENCODINGS {
-            // The end of a sequence of defined length does not close an open item.
-            let item = new(encoding).undefined_item();
-            let error = fails(encoding, new(encoding).sequence(SEQUENCE, item).end_item());
-            assert!(matches!(error.kind, NotDelimited { tag: Tag::ITEM }), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_delimiter_belongs_only_where_something_is_open() {
-        for tag in
-            [Tag::ITEM, Tag::ITEM_DELIMITATION_ITEM, Tag::SEQUENCE_DELIMITATION_ITEM, Tag::new(0xFFFE, 0)]
-        {
-            all_fail(
-                |b| b.us(Tag::ROWS, 1).delimiter(tag, 0),
-                |kind| matches!(kind, StrayDelimiter { tag: found } if *found == tag),
-            );
-        }
-        all_fail(
-            |b| b.undefined(SEQUENCE, Vr::SQ).end_item(),
-            |kind| matches!(kind, StrayDelimiter { tag: Tag::ITEM_DELIMITATION_ITEM }),
-        );
-        for encoding in ENCODINGS {
-            // Neither an item nor a sequence of defined length has a delimiter.
-            let item = new(encoding).item(&new(encoding).end_item().build());
-            let error = fails(encoding, new(encoding).sequence(SEQUENCE, item));
-            assert!(matches!(error.kind, StrayDelimiter { tag: Tag::ITEM_DELIMITATION_ITEM }), "{error}");
-            let error = fails(encoding, new(encoding).sequence(SEQUENCE, new(encoding).end_sequence()));
-            assert!(matches!(error.kind, StrayDelimiter { tag: Tag::SEQUENCE_DELIMITATION_ITEM }), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_delimiter_has_no_length() {
-        all_fail(
-            |b| b.undefined(SEQUENCE, Vr::SQ).delimiter(Tag::SEQUENCE_DELIMITATION_ITEM, 2).raw(&[0; 8]),
-            |kind| matches!(kind, DelimiterLength { tag: Tag::SEQUENCE_DELIMITATION_ITEM, length: 2 }),
-        );
-        all_fail(
-            |b| b.undefined(SEQUENCE, Vr::SQ).undefined_item().delimiter(Tag::ITEM_DELIMITATION_ITEM, 4),
-            |kind| matches!(kind, DelimiterLength { tag: Tag::ITEM_DELIMITATION_ITEM, length: 4 }),
-        );
-    }
-
-    #[test]
-    fn only_items_stand_in_sequences_and_fragments() {
-        for (tag, vr) in [(SEQUENCE, Vr::SQ), (Tag::PIXEL_DATA, Vr::OB)] {
-            all_fail(
-                |b| b.undefined(tag, vr).us(Tag::ROWS, 1),
-                |kind| matches!(kind, NotAnItem { tag: Tag::ROWS }),
-            );
-        }
-        all_fail(
-            |b| b.undefined(Tag::PIXEL_DATA, Vr::OB).undefined_item().end_item().end_sequence(),
-            |kind| matches!(kind, UndefinedLength { tag: Tag::ITEM }),
-        );
-    }
-
-    #[test]
-    fn only_some_value_representations_may_be_of_undefined_length() {
-        for vr in [Vr::UT, Vr::UC, Vr::UR, Vr::SV, Vr(*b"XX")] {
-            let error = fails(ExplicitLittle, new(ExplicitLittle).undefined(PRIVATE, vr).end_sequence());
-            assert!(matches!(error.kind, UndefinedLength { tag: PRIVATE }), "{error}");
-        }
-        let data_set =
-            walked(ExplicitLittle, new(ExplicitLittle).undefined(PRIVATE, Vr::OW).item(b"..").end_sequence());
-        assert_eq!(data_set.elements[0].value_length(), 10);
-        assert_eq!(data_set.fragments, 0, "these are not those of Pixel Data");
+    fn only_fragments_of_pixel_data_are_counted() {
+        let builder = new(ExplicitLittle).undefined(PRIVATE, Vr::OW).item(b"..").item(b"..").end_sequence();
+        let data_set = walk(&builder.build(), ExplicitLittle, &Limits::default()).unwrap();
+        assert_eq!(data_set.elements[0].value_length(), 20);
+        assert_eq!(data_set.fragments, 0);
     }
 
     #[test]
@@ -573,29 +256,10 @@ mod tests {
     #[test]
     fn command_elements_and_file_meta_information_do_not_belong_in_a_data_set() {
         for tag in [Tag::STATUS, Tag::TRANSFER_SYNTAX_UID] {
-            all_fail(|b| b.us(tag, 0), |kind| matches!(kind, ForeignGroup { tag: found } if *found == tag));
-        }
-    }
-
-    #[test]
-    fn nesting_is_accepted_up_to_the_limit() {
-        for encoding in ENCODINGS {
-            let nested = |levels: usize| {
-                let opened =
-                    (0..levels).fold(new(encoding), |b, _| b.undefined(SEQUENCE, Vr::SQ).undefined_item());
-                (0..levels).fold(opened, |b, _| b.end_item().end_sequence())
-            };
-            walked(encoding, nested(64));
-            for levels in [65, 1_000_000] {
-                assert!(matches!(fails(encoding, nested(levels)).kind, TooDeep { limit: 64 }));
+            for encoding in ENCODINGS {
+                let error = fails(encoding, new(encoding).us(tag, 0));
+                assert!(matches!(error.kind, ForeignGroup { tag: found } if found == tag), "{error}");
             }
-            let defined = |levels: usize| {
-                (0..levels).fold(new(encoding), |b, _| {
-                    new(encoding).sequence(SEQUENCE, new(encoding).item(&b.build()))
-                })
-            };
-            walked(encoding, defined(64));
-            assert!(matches!(fails(encoding, defined(65)).kind, TooDeep { limit: 64 }));
         }
     }
 
@@ -607,13 +271,6 @@ mod tests {
         let error = walk(&elements(4), ImplicitLittle, &limits).unwrap_err();
         assert!(matches!(error.kind, TooManyElements { limit: 3 }));
         assert_eq!(error.offset, 30);
-    }
-
-    #[test]
-    fn an_encoding_that_has_to_be_undone_first_is_refused() {
-        for encoding in [VrEncoding::DeflatedExplicitLittle, VrEncoding::NotElements] {
-            assert!(matches!(fails(encoding, new(ExplicitLittle).us(Tag::ROWS, 1)).kind, Header(_)));
-        }
     }
 
     #[test]
