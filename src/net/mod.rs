@@ -6,10 +6,12 @@
 
 mod acceptor;
 mod associate;
+mod command_set;
 mod common;
 mod config;
 mod conversation;
-mod dimse;
+mod dimse_invoker;
+mod dimse_performer;
 mod gather;
 mod handler;
 mod listener;
@@ -23,6 +25,8 @@ mod receiver;
 mod requestor;
 mod session;
 mod status;
+#[cfg(test)]
+mod testing;
 mod transport;
 mod units;
 

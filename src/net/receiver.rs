@@ -1,7 +1,7 @@
 //! Takes apart what a peer sends over an association: PDUs, presentation data values, command sets and data sets
 //! (PS3.8 9.3.5 to 9.3.8). All bounds are checked on the headers, before anything is read or kept.
 
-use super::dimse::MAX_COMMAND_SET;
+use super::command_set::MAX_COMMAND_SET;
 use super::gather::Gather;
 use super::handler::Outcome;
 use super::patience::Patience;

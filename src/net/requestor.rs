@@ -3,11 +3,10 @@
 //! Plain blocking sockets: whoever sends has nothing else to do meanwhile. Each step has its deadline.
 
 use super::associate::{Associate, MAX_CONTEXTS, write_request};
+use super::command_set::{C_ECHO, C_STORE, MAX_COMMAND_SET, RESPONSE};
 use super::config::DEFAULT_MAX_PDU;
 use super::conversation::{CONNECTING, Conversation, RELEASING, RequestorError, SENDING, WAITING, last};
-use super::dimse::{
-    C_ECHO, C_STORE, MAX_COMMAND_SET, RESPONSE, Response, write_echo_request, write_store_request,
-};
+use super::dimse_invoker::{Response, write_echo_request, write_store_request};
 use super::handler::{Context, ContextRefusal, StoreAnswer};
 use super::negotiation::SMALLEST_PEER_MAXIMUM;
 use super::pdata::{Demultiplexer, PDV_HEADER_LEN, fragment_room, frame_command, pdu_header};
@@ -399,13 +398,13 @@ mod tests {
 
     /// A C-ECHO-RSP, made with the acceptor's side.
     fn response(field: u16, message_id: u16) -> Vec<u8> {
-        let command = super::super::dimse::Command {
+        let command = super::super::dimse_performer::Command {
             field,
             message_id,
             has_data_set: false,
             sop_class: None,
             sop_instance: None,
-            request: super::super::dimse::Request::Echo,
+            request: super::super::dimse_performer::Request::Echo,
         };
         let (mut set, mut pdu) = (Vec::new(), Vec::new());
         command.respond(&StoreAnswer::from(super::super::status::Status::SUCCESS), &mut set);

@@ -1,8 +1,9 @@
 //! The messages of an accepted association: one after the other, each answered before the next is read
 //! (PS3.7 9.1.1 and 9.1.5).
 
+use super::command_set::C_ECHO;
 use super::common::Common;
-use super::dimse::{C_ECHO, Command, Request};
+use super::dimse_performer::{Command, Request};
 use super::gather::{Bounds, Gather};
 use super::handler::{Association, Failure, Outcome, Received, Refusal, Step, StoreAnswer, Tally};
 use super::patience::{Patience, last_moment};
