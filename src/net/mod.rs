@@ -12,6 +12,7 @@ mod config;
 mod conversation;
 mod dimse_invoker;
 mod dimse_performer;
+mod exchange;
 mod gather;
 mod handler;
 mod listener;
@@ -19,10 +20,13 @@ mod negotiation;
 mod patience;
 mod pdata;
 mod pdu;
+mod proposal;
 mod reasons;
 mod received;
 mod receiver;
 mod requestor;
+mod requestor_error;
+mod requestor_options;
 mod session;
 mod status;
 #[cfg(test)]
@@ -31,7 +35,6 @@ mod transport;
 mod units;
 
 pub use config::{Config, ConfigError, DEFAULT_MAX_PDU, Deadlines, Limits, UnknownSopClasses, is_ae_title};
-pub use conversation::RequestorError;
 pub use handler::{
     Association, Connection, Context, ContextRefusal, Failure, MoveOriginator, Outcome, Received,
     ReceivedUid, Refusal, Step, StoreAnswer, StoreHandler, Tally,
@@ -39,5 +42,7 @@ pub use handler::{
 pub use listener::serve;
 pub use reasons::{Rejection, Violation, abort_in_words, rejection_in_words};
 pub use received::ReceivedBytes;
-pub use requestor::{ProposedContext, Requestor, RequestorOptions};
+pub use requestor::Requestor;
+pub use requestor_error::RequestorError;
+pub use requestor_options::{ProposedContext, RequestorOptions};
 pub use status::{Category, Status};

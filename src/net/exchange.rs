@@ -1,0 +1,273 @@
+//! The messages of an association that we asked for: a request goes out, and its response comes in (PS3.7 9.1.1 and 9.1.5,
+//! PS3.8 9.3.5).
+
+use super::command_set::{C_ECHO, C_STORE, MAX_COMMAND_SET, RESPONSE};
+use super::conversation::Conversation;
+use super::dimse_invoker::{Response, write_echo_request, write_store_request};
+use super::handler::StoreAnswer;
+use super::pdata::{Demultiplexer, PDV_HEADER_LEN, fragment_room, frame_command, pdu_header};
+use super::pdu::{P_DATA_TF, abort};
+use super::reasons::Violation;
+use super::requestor_error::{RequestorError, SENDING, WAITING};
+use super::requestor_options::RequestorOptions;
+use crate::dicom::{Source, VERIFICATION};
+use std::io::IoSlice;
+use std::time::{Duration, Instant};
+
+/// An association after its negotiation. After any error it is at its end.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    conversation: Conversation,
+    demultiplexer: Demultiplexer,
+    /// The Maximum Length of the peer; 0 for none.
+    peer_max: u32,
+    /// The longest P-DATA-TF PDU that we send.
+    our_max: u32,
+    /// For the peer to take one PDU.
+    send_time: Duration,
+    /// For the response to a request.
+    response_time: Duration,
+    last_message_id: u16,
+    /// The PDUs of the last command set, kept for their memory.
+    out: Vec<u8>,
+}
+
+impl Exchange {
+    /// Nothing said yet, on a connection whose association has these contexts and a peer that takes PDUs of up to
+    /// `peer_max` bytes (0: any).
+    pub(super) fn new(
+        conversation: Conversation,
+        contexts: impl IntoIterator<Item = u8>,
+        peer_max: u32,
+        options: &RequestorOptions,
+    ) -> Exchange {
+        Exchange {
+            conversation,
+            demultiplexer: Demultiplexer::new(contexts),
+            peer_max,
+            our_max: options.max_pdu,
+            send_time: options.send,
+            response_time: options.response,
+            last_message_id: 0,
+            out: Vec::new(),
+        }
+    }
+
+    /// C-ECHO on a context of the Verification SOP class.
+    pub(super) fn echo(&mut self, context: u8) -> Result<StoreAnswer, RequestorError> {
+        let message_id = self.next_message_id();
+        let mut command = Vec::new();
+        write_echo_request(VERIFICATION, message_id, &mut command);
+        self.frame(context, &command);
+        let deadline = Instant::now() + self.send_time;
+        self.conversation.write(&mut [IoSlice::new(&self.out)], deadline, SENDING)?;
+        self.response(C_ECHO, message_id)
+    }
+
+    /// C-STORE of a data set in the transfer syntax of the context.
+    pub(super) fn store(
+        &mut self,
+        context: u8,
+        sop_class: &str,
+        sop_instance: &str,
+        data_set: &dyn Source,
+    ) -> Result<StoreAnswer, RequestorError> {
+        let message_id = self.next_message_id();
+        let mut command = Vec::new();
+        write_store_request(sop_class, sop_instance, message_id, &mut command);
+        self.frame(context, &command);
+        self.send_with_data_set(context, data_set)?;
+        self.response(C_STORE, message_id)
+    }
+
+    /// The connection, for what comes after the last message.
+    pub(super) fn into_conversation(self) -> Conversation {
+        self.conversation
+    }
+
+    fn next_message_id(&mut self) -> u16 {
+        self.last_message_id = self.last_message_id.checked_add(1).unwrap_or(1);
+        self.last_message_id
+    }
+
+    /// Makes the PDUs of a command set ready to be sent.
+    fn frame(&mut self, context: u8, command: &[u8]) {
+        self.out.clear();
+        frame_command(context, command, self.peer_max, &mut self.out);
+    }
+
+    /// Sends the command set that is ready, and its data set fragment by fragment.
+    fn send_with_data_set(&mut self, context: u8, data_set: &dyn Source) -> Result<(), RequestorError> {
+        let room = fragment_room(self.peer_max, self.our_max) as u64;
+        let mut offset = 0;
+        loop {
+            let end = data_set.len().min(offset + room);
+            let is_last = end == data_set.len();
+            let fragment = match data_set.bytes(offset..end) {
+                Ok(fragment) => fragment,
+                Err(error) => {
+                    // The message has begun and cannot be ended; nothing but the whole data set may arrive.
+                    self.conversation.last_words(abort([0, 0]));
+                    return Err(RequestorError::Source(error));
+                }
+            };
+            let header = pdu_header(context, false, is_last, fragment.len() as u32);
+            let deadline = Instant::now() + self.send_time;
+            // The command set goes out together with the first fragment.
+            let mut slices = [IoSlice::new(&self.out), IoSlice::new(&header), IoSlice::new(&fragment)];
+            self.conversation.write(&mut slices, deadline, SENDING)?;
+            self.out.clear();
+            if is_last {
+                return Ok(());
+            }
+            offset = end;
+        }
+    }
+
+    /// Reads the response to a request.
+    fn response(&mut self, field: u16, message_id: u16) -> Result<StoreAnswer, RequestorError> {
+        let deadline = Instant::now() + self.response_time;
+        let mut command = Vec::new();
+        loop {
+            let body = match self.conversation.read_pdu(deadline, WAITING)? {
+                (P_DATA_TF, body) => body,
+                (kind, _) => return Err(self.conversation.violated(Violation::UnexpectedPdu(kind))),
+            };
+            let behind = take_fragments(&mut self.demultiplexer, &body, &mut command)
+                .map_err(|violation| self.conversation.violated(violation))?;
+            let Some(behind) = behind else { continue };
+            let belongs = |response: &Response| {
+                response.field == field | RESPONSE
+                    && response.message_id == message_id
+                    && !response.has_data_set
+                    && behind.is_empty()
+            };
+            return match Response::parse(&command).filter(belongs) {
+                Some(response) => Ok(response.answer),
+                None => {
+                    self.conversation.last_words(abort([0, 0]));
+                    Err(RequestorError::WrongResponse)
+                }
+            };
+        }
+    }
+}
+
+/// Takes the fragments of a command set out of a P-DATA-TF PDU. Once the last one was there: what lies behind it.
+fn take_fragments<'b>(
+    demultiplexer: &mut Demultiplexer,
+    body: &'b [u8],
+    command: &mut Vec<u8>,
+) -> Result<Option<&'b [u8]>, Violation> {
+    let mut rest = body;
+    while !rest.is_empty() {
+        let left = rest.len() as u32;
+        let (header, after) = rest.split_first_chunk::<PDV_HEADER_LEN>().ok_or(Violation::PdvLength(left))?;
+        let fragment = demultiplexer.fragment(*header, left)?;
+        let (bytes, after) = after.split_at_checked(fragment.length).ok_or(Violation::PdvLength(left))?;
+        rest = after;
+        if command.len() + bytes.len() > MAX_COMMAND_SET {
+            return Err(Violation::CommandSetTooLong { max: MAX_COMMAND_SET });
+        }
+        command.extend_from_slice(bytes);
+        if fragment.is_last {
+            demultiplexer.command_read(false);
+            return Ok(Some(rest));
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{USER_ABORT, hasty, peer, response};
+    use super::*;
+    use std::io;
+    use std::thread::JoinHandle;
+
+    /// An association with a peer that takes PDUs of this length and says `says` whatever comes.
+    fn exchange(peer_max: u32, says: Vec<u8>) -> (Exchange, JoinHandle<Vec<u8>>) {
+        let (address, peer) = peer(|_| (), says);
+        let options = hasty();
+        let conversation = Conversation::open(address, options.connect, options.max_pdu).unwrap();
+        (Exchange::new(conversation, [1, 3], peer_max, &options), peer)
+    }
+
+    #[test]
+    fn silence_has_an_end() {
+        let (mut exchange, peer) = exchange(0, Vec::new());
+        assert!(matches!(exchange.echo(1), Err(RequestorError::TimedOut(WAITING))));
+        drop(exchange);
+        peer.join().unwrap();
+    }
+
+    #[test]
+    fn responses_must_belong_to_the_request() {
+        for (field, message_id) in [(C_ECHO, 2), (C_STORE, 1)] {
+            let (mut exchange, peer) = exchange(0, response(1, field, message_id));
+            assert!(matches!(exchange.echo(1), Err(RequestorError::WrongResponse)));
+            drop(exchange);
+            assert!(peer.join().unwrap().ends_with(&USER_ABORT));
+        }
+    }
+
+    #[test]
+    fn message_ids_count_on_and_are_never_zero() {
+        let (mut exchange, peer) =
+            exchange(0, [response(1, C_ECHO, 65_535), response(1, C_ECHO, 1)].concat());
+        exchange.last_message_id = 65_534;
+        for _ in 0..2 {
+            assert!(exchange.echo(1).unwrap().status.is_performed());
+        }
+        drop(exchange);
+        peer.join().unwrap();
+    }
+
+    #[test]
+    fn data_sets_are_cut_to_what_the_peer_takes() {
+        let data_set: Vec<u8> = (0..1_000u32).map(|i| i as u8).collect();
+        for (maximum, expected) in [(0, 1), (u32::MAX, 1), (1_006, 1), (1_005, 2), (64, 18)] {
+            let (mut exchange, peer) = exchange(maximum, response(3, C_STORE, 1));
+            let answer = exchange.store(3, "1.2.840.10008.5.1.4.1.1.2", "1.2.3", &data_set).unwrap();
+            assert!(answer.status.is_performed());
+            drop(exchange);
+            let sent = peer.join().unwrap();
+            let (mut rest, mut received, mut pdus) = (&sent[..], Vec::new(), 0);
+            while let Some((header, after)) = rest.split_first_chunk::<12>() {
+                let length = u32::from_be_bytes(header[2..6].try_into().unwrap());
+                assert!(maximum == 0 || length <= maximum, "{length} bytes for {maximum}");
+                let (fragment, after) = after.split_at(length as usize - 6);
+                let control = header[11];
+                if control & 1 == 0 {
+                    received.extend_from_slice(fragment);
+                    pdus += 1;
+                    assert_eq!(control & 2 != 0, after.is_empty());
+                }
+                rest = after;
+            }
+            assert_eq!((received == data_set, pdus), (true, expected), "{maximum}");
+        }
+    }
+
+    #[test]
+    fn a_data_set_that_cannot_be_read_is_not_sent_in_part() {
+        struct Broken;
+        impl Source for Broken {
+            fn len(&self) -> u64 {
+                1_000_000
+            }
+            fn bytes(&self, range: std::ops::Range<u64>) -> io::Result<std::borrow::Cow<'_, [u8]>> {
+                if range.start == 0 {
+                    Ok(vec![0; range.end as usize].into())
+                } else {
+                    Err(io::ErrorKind::Other.into())
+                }
+            }
+        }
+        let (mut exchange, peer) = exchange(16_384, Vec::new());
+        let error = exchange.store(3, "1.2.840.10008.5.1.4.1.1.2", "1.2.3", &Broken).unwrap_err();
+        assert!(matches!(error, RequestorError::Source(_)), "{error}");
+        drop(exchange);
+        assert!(peer.join().unwrap().ends_with(&USER_ABORT));
+    }
+}
