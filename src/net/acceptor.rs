@@ -1,7 +1,8 @@
 //! One connection from its first byte to its last: the association request, the messages, the end
 //! (PS3.8 9.2 as acceptor; PS3.7 9.1.1 and 9.1.5).
 
-use super::associate::{Associate, write_acceptance};
+use super::associate::Associate;
+use super::associate_writer::write_acceptance;
 use super::common::Common;
 use super::handler::{Association, Connection, Outcome, Step, Tally};
 use super::negotiation::negotiate;

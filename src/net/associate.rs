@@ -1,14 +1,7 @@
-//! A-ASSOCIATE-RQ and A-ASSOCIATE-AC: reading them with bounds, whatever else they hold, and writing them
-//! (PS3.8 9.3.2 and 9.3.3, PS3.7 Annex D).
+//! A-ASSOCIATE-RQ and A-ASSOCIATE-AC as they come in: read within bounds, whatever else they hold (PS3.8 9.3.2 and 9.3.3,
+//! PS3.7 Annex D).
 
-use super::handler::{Context, ContextRefusal};
-use super::pdu::HEADER_LEN;
 use super::reasons::Violation;
-use crate::dicom::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, uids};
-use dicom_ul::pdu::{
-    AssociationAC, AssociationRQ, Pdu, PresentationContextProposed, PresentationContextResult,
-    PresentationContextResultReason, RequestorRoles, UserVariableItem, WriteError, write_pdu,
-};
 
 /// The application context name of DICOM (PS3.7 Annex A).
 pub(super) const APPLICATION_CONTEXT: &str = "1.2.840.10008.3.1.1.1";
@@ -145,91 +138,6 @@ impl UserInformation {
     }
 }
 
-/// An A-ASSOCIATE-AC PDU: it gives back the names of the request and says what became of each context.
-///
-/// # Errors
-/// Those of the encoder, when a text does not fit its field.
-pub(super) fn write_acceptance(
-    request: &Associate,
-    contexts: &[Context],
-    max_pdu: u32,
-) -> Result<Vec<u8>, WriteError> {
-    let mut user_variables = implementation(max_pdu);
-    if request.user.asynchronous {
-        user_variables.push(UserVariableItem::Unknown(0x53, vec![0, 1, 0, 1]));
-    }
-    for (sop_class, scu, _) in &request.user.roles {
-        let accepted = |context: &Context| context.result.is_ok() && context.abstract_syntax == *sop_class;
-        if contexts.iter().any(accepted) {
-            let roles = RequestorRoles { scu: *scu, scp: false };
-            user_variables.push(UserVariableItem::ScuScpRoleSelectionSubItem(sop_class.clone(), roles));
-        }
-    }
-    let acceptance = AssociationAC {
-        protocol_version: 1,
-        calling_ae_title: String::new(),
-        called_ae_title: String::new(),
-        application_context_name: APPLICATION_CONTEXT.to_owned(),
-        presentation_contexts: contexts.iter().map(result_item).collect(),
-        user_variables,
-    };
-    let mut bytes = Vec::new();
-    write_pdu(&mut bytes, &Pdu::AssociationAC(acceptance))?;
-    if let Some(names) = bytes.get_mut(HEADER_LEN + 4..HEADER_LEN + 68) {
-        names.copy_from_slice(&request.names);
-    }
-    Ok(bytes)
-}
-
-/// An A-ASSOCIATE-RQ PDU.
-///
-/// # Errors
-/// Those of the encoder, when a text does not fit its field.
-pub(super) fn write_request(
-    calling: &str,
-    called: &str,
-    contexts: Vec<PresentationContextProposed>,
-    max_pdu: u32,
-) -> Result<Vec<u8>, WriteError> {
-    let request = AssociationRQ {
-        protocol_version: 1,
-        calling_ae_title: calling.to_owned(),
-        called_ae_title: called.to_owned(),
-        application_context_name: APPLICATION_CONTEXT.to_owned(),
-        presentation_contexts: contexts,
-        user_variables: implementation(max_pdu),
-    };
-    let mut bytes = Vec::new();
-    write_pdu(&mut bytes, &Pdu::AssociationRQ(request))?;
-    Ok(bytes)
-}
-
-/// The user information that both sides send.
-fn implementation(max_pdu: u32) -> Vec<UserVariableItem> {
-    vec![
-        UserVariableItem::MaxLength(max_pdu),
-        UserVariableItem::ImplementationClassUID(IMPLEMENTATION_CLASS_UID.to_owned()),
-        UserVariableItem::ImplementationVersionName(IMPLEMENTATION_VERSION_NAME.to_owned()),
-    ]
-}
-
-/// A refused context carries a transfer syntax too, which means nothing but must be there.
-fn result_item(context: &Context) -> PresentationContextResult {
-    use PresentationContextResultReason as Reason;
-    let (reason, transfer_syntax) = match context.result {
-        Ok(transfer_syntax) => (Reason::Acceptance, transfer_syntax.uid),
-        Err(ContextRefusal::User) => (Reason::UserRejection, uids::IMPLICIT_VR_LITTLE_ENDIAN),
-        Err(ContextRefusal::NoReason) => (Reason::NoReason, uids::IMPLICIT_VR_LITTLE_ENDIAN),
-        Err(ContextRefusal::AbstractSyntax) => {
-            (Reason::AbstractSyntaxNotSupported, uids::IMPLICIT_VR_LITTLE_ENDIAN)
-        }
-        Err(ContextRefusal::TransferSyntaxes) => {
-            (Reason::TransferSyntaxesNotSupported, uids::IMPLICIT_VR_LITTLE_ENDIAN)
-        }
-    };
-    PresentationContextResult { id: context.id, reason, transfer_syntax: transfer_syntax.to_owned() }
-}
-
 /// The items of a variable field: type, reserved byte, 16-bit length, value.
 struct Items<'a>(&'a [u8]);
 
@@ -274,7 +182,6 @@ fn trim(bytes: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dicom::TransferSyntax;
 
     /// Written by hand from PS3.8 Tables 9-11 to 9-16 and PS3.7 Tables D.3-1 to D.3-9.
     fn request() -> Vec<u8> {
@@ -299,7 +206,7 @@ mod tests {
     #[test]
     fn a_request_is_read_past_items_that_nobody_knows() {
         let associate = Associate::parse(&request()).unwrap();
-        assert_eq!(associate.protocol_version, 1);
+        assert_eq!((associate.protocol_version, &associate.names[..]), (1, &request()[4..68]));
         assert_eq!((associate.called(), associate.calling()), (&b"CONDENSER"[..], &b"SENDER"[..]));
         assert_eq!(associate.application_context, APPLICATION_CONTEXT);
         let context = &associate.contexts[0];
@@ -327,51 +234,5 @@ mod tests {
             bytes[at] = value;
             assert_eq!(Associate::parse(&bytes).err(), Some(Violation::Items), "byte {at}");
         }
-    }
-
-    #[test]
-    fn the_acceptance_gives_back_the_names_and_answers_what_was_asked() {
-        let mut request = Associate::parse(&request()).unwrap();
-        request.user.roles = vec![("1.2.840.10008.1.1".into(), true, true), ("1.2.3".into(), false, true)];
-        let contexts = [
-            Context {
-                id: 1,
-                abstract_syntax: "1.2.840.10008.1.1".into(),
-                result: Ok(TransferSyntax::of_uid("1.2.840.10008.1.2").unwrap()),
-            },
-            Context { id: 3, abstract_syntax: "1.2.3".into(), result: Err(ContextRefusal::AbstractSyntax) },
-        ];
-        let bytes = write_acceptance(&request, &contexts, 131_072).unwrap();
-        assert_eq!(bytes[..2], [2, 0]);
-        assert_eq!(u32::from_be_bytes(bytes[2..6].try_into().unwrap()) as usize, bytes.len() - 6);
-        assert_eq!(bytes[10..74], request.names);
-        let tail = b"\x53\x00\x00\x04\x00\x01\x00\x01\x54\x00\x00\x15\x00\x111.2.840.10008.1.1\x01\x00";
-        assert!(bytes.ends_with(tail), "one operation at a time, and the requestor is SCU");
-
-        let acceptance = Associate::parse(&bytes[6..]).unwrap();
-        let results: Vec<_> =
-            acceptance.contexts.iter().map(|context| (context.id, context.result)).collect();
-        assert_eq!(results, [(1, 0), (3, 3)]);
-        assert_eq!(acceptance.contexts[0].transfer_syntaxes, ["1.2.840.10008.1.2"]);
-        assert_eq!(acceptance.user.max_length, 131_072);
-        assert_eq!(acceptance.user.implementation_class_uid.as_deref(), Some(IMPLEMENTATION_CLASS_UID));
-    }
-
-    #[test]
-    fn another_implementation_reads_the_same_request() {
-        let contexts = vec![PresentationContextProposed {
-            id: 1,
-            abstract_syntax: "1.2.840.10008.1.1".into(),
-            transfer_syntaxes: vec!["1.2.840.10008.1.2.1".into(), "1.2.840.10008.1.2".into()],
-        }];
-        let bytes = write_request("SENDER", "CONDENSER", contexts.clone(), 65_536).unwrap();
-        let Some(Pdu::AssociationRQ(read)) = dicom_ul::pdu::read_pdu(&bytes[..], 131_072, true).unwrap()
-        else {
-            panic!("no request");
-        };
-        assert_eq!(read.presentation_contexts, contexts);
-        let ours = Associate::parse(&bytes[6..]).unwrap();
-        assert_eq!((ours.called(), ours.calling()), (&b"CONDENSER"[..], &b"SENDER"[..]));
-        assert_eq!(ours.contexts[0].transfer_syntaxes.len(), 2);
     }
 }

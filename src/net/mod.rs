@@ -6,6 +6,7 @@
 
 mod acceptor;
 mod associate;
+mod associate_writer;
 mod command_set;
 mod common;
 mod config;

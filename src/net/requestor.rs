@@ -2,7 +2,8 @@
 //!
 //! Plain blocking sockets: whoever sends has nothing else to do meanwhile. Each step has its deadline.
 
-use super::associate::{Associate, write_request};
+use super::associate::Associate;
+use super::associate_writer::write_request;
 use super::conversation::{Conversation, last};
 use super::exchange::Exchange;
 use super::handler::{Context, StoreAnswer};
