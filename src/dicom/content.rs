@@ -1,6 +1,6 @@
 //! What the value of an element consists of when it is not just bytes (PS3.5 sections 6.2.2, 7.5 and A.4).
 
-use super::dataset::DataSetErrorKind;
+use super::dataset_error::DataSetErrorKind;
 use super::dictionary::is_sequence;
 use super::element::{Header, UNDEFINED_LENGTH};
 use super::tag::Tag;

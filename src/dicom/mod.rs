@@ -7,6 +7,7 @@
 mod byte_order;
 mod content;
 mod dataset;
+mod dataset_error;
 mod deflate;
 mod dictionary;
 mod element;
@@ -34,7 +35,8 @@ mod vr;
 mod walk;
 mod window;
 
-pub use dataset::{DataSet, DataSetError, DataSetErrorKind, Element, ValueError};
+pub use dataset::{DataSet, Element, ValueError};
+pub use dataset_error::{DataSetError, DataSetErrorKind};
 pub use deflate::{InflateError, inflate};
 pub use element::{
     Header, HeaderError, Limits, MAX_HEADER_LENGTH, UNDEFINED_LENGTH, guess_encoding, read_header,

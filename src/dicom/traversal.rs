@@ -4,7 +4,7 @@
 //! a length that is declared.
 
 use super::content::Content;
-use super::dataset::{DataSetError, DataSetErrorKind};
+use super::dataset_error::{DataSetError, DataSetErrorKind};
 use super::element::{Header, UNDEFINED_LENGTH, read_header};
 use super::source::Source;
 use super::tag::Tag;

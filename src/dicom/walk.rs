@@ -1,7 +1,8 @@
 //! The walk through a data set, from its first byte to its last, that finds the elements of its outermost level.
 
 use super::content::Content;
-use super::dataset::{DataSet, DataSetError, DataSetErrorKind, Element};
+use super::dataset::{DataSet, Element};
+use super::dataset_error::{DataSetError, DataSetErrorKind};
 use super::element::{Header, Limits, MAX_HEADER_LENGTH, UNDEFINED_LENGTH, guess_encoding};
 use super::source::Source;
 use super::tag::Tag;

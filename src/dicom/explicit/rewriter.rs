@@ -2,7 +2,8 @@
 
 use super::super::byte_order::{pixel_unit, unit};
 use super::super::content::Content;
-use super::super::dataset::{DataSet, DataSetError, DataSetErrorKind, Element};
+use super::super::dataset::{DataSet, Element};
+use super::super::dataset_error::{DataSetError, DataSetErrorKind};
 use super::super::dictionary::implicit_vr;
 use super::super::element::UNDEFINED_LENGTH;
 use super::super::source::Source;
