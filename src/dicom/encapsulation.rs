@@ -100,6 +100,16 @@ impl<'w, W: Write + Seek + ?Sized> EncapsulatedWriter<'w, W> {
 
 /// Encapsulates frames in memory: the whole elements, headers included.
 ///
+/// ```
+/// use condenser::dicom::{OffsetTable, encapsulate};
+///
+/// let elements = encapsulate(&[&b"first"[..], b"2nd."], OffsetTable::Basic)?;
+/// assert_eq!(elements[..8], [0xE0, 0x7F, 0x10, 0x00, b'O', b'B', 0, 0]);
+/// // The Basic Offset Table: the second frame begins behind the first one's item header, its 5 bytes and their padding.
+/// assert_eq!(elements[12..28], [0xFE, 0xFF, 0x00, 0xE0, 8, 0, 0, 0, 0, 0, 0, 0, 14, 0, 0, 0]);
+/// # Ok::<(), condenser::dicom::EncapsulationError>(())
+/// ```
+///
 /// # Errors
 /// As the writer's.
 pub fn encapsulate<F: AsRef<[u8]>>(frames: &[F], table: OffsetTable) -> Result<Vec<u8>, EncapsulationError> {
