@@ -5,7 +5,7 @@
 mod cli_support;
 
 use cli_support::{Made, condenser};
-use condenser::codec::DECODERS;
+use condenser::codec::{Coded, DECODERS};
 use condenser::dicom::{
     DataSet, EncapsulatedFrames, FileMeta, ImagePixel, Limits, Section, Source, Tag, VrEncoding, uids, walk,
 };
@@ -31,7 +31,8 @@ fn open(path: &Path) -> Opened {
     let mut cells = Vec::new();
     for index in 0..frames.len() {
         let mut frame = Vec::new();
-        decoder.decode(&frames.codestream(&section, index).unwrap(), &image, &mut frame).unwrap();
+        let codestream = frames.codestream(&section, index).unwrap();
+        decoder.decode(&Coded::alike(&codestream, &image), &mut frame).unwrap();
         cells.extend(frame);
     }
     let first = data_set.elements.iter().find(|element| element.tag.group == 0x7FE0).unwrap();

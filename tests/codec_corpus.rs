@@ -5,7 +5,7 @@
 mod common;
 
 use common::{corpus, manifest};
-use condenser::codec::{CompressError, DECODERS, Options, Reason, compress};
+use condenser::codec::{Coded, CompressError, DECODERS, Options, Reason, compress};
 use condenser::dicom::{
     EncapsulatedFrames, FileMeta, ImagePixel, Limits, TransferSyntax, VrEncoding, inflate, walk,
 };
@@ -108,7 +108,9 @@ fn hash_of_cells(file: &Vec<u8>) -> String {
     let by_pixel = ImagePixel { planar: 0, ..image.clone() };
     let (mut hash, mut cells) = (Sha256::new(), Vec::new());
     for frame in 0..image.frames as usize {
-        decoder.decode(&frames.codestream(&body, frame).unwrap(), &by_pixel, &mut cells).unwrap();
+        let codestream = frames.codestream(&body, frame).unwrap();
+        let coded = Coded { codestream: &codestream, encoded: &image, native: &by_pixel };
+        decoder.decode(&coded, &mut cells).unwrap();
         hash.update(&cells);
     }
     hash.finalize().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))

@@ -7,8 +7,8 @@
 mod made;
 
 use condenser::codec::{
-    CompressError, DECODERS, DecodeError, Decoder, ENCODERS, EncodeError, Encoder, Frame, Options, Pair,
-    Report, compress_with,
+    Coded, CompressError, DECODERS, DecodeError, Decoder, ENCODERS, EncodeError, Encoder, Exactness, Frame,
+    Options, Pair, Parameters, Report, compress_with,
 };
 use condenser::dicom::{FileMeta, ImagePixel, Limits, TransferSyntax, VrEncoding, uids, walk};
 use made::{CT, Image};
@@ -78,8 +78,13 @@ impl Encoder for Faulty {
     fn transfer_syntax(&self) -> &'static str {
         uids::RLE_LOSSLESS
     }
-    fn encode(&self, frame: &Frame<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        sound_encoder().encode(frame, out)?;
+    fn encode(
+        &self,
+        frame: &Frame<'_>,
+        parameters: &Parameters,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        sound_encoder().encode(frame, parameters, out)?;
         let pixels = image().pixels();
         if pixels.chunks_exact(frame.cells.len()).nth(1) == Some(frame.cells) {
             match self.0 {
@@ -93,8 +98,11 @@ impl Encoder for Faulty {
         }
         Ok(())
     }
-    fn planar_after(&self, image: &ImagePixel) -> u16 {
-        image.planar
+    fn image_after(&self, image: &ImagePixel, _: &Parameters) -> ImagePixel {
+        image.clone()
+    }
+    fn exactness(&self, _: &Parameters) -> Exactness {
+        Exactness::Exact
     }
     fn keeps_unused_bits(&self) -> bool {
         true
@@ -111,7 +119,7 @@ impl Decoder for Broken {
     fn transfer_syntax(&self) -> &'static str {
         uids::RLE_LOSSLESS
     }
-    fn decode(&self, _: &[u8], _: &ImagePixel, cells: &mut Vec<u8>) -> Result<(), DecodeError> {
+    fn decode(&self, _: &Coded<'_>, cells: &mut Vec<u8>) -> Result<(), DecodeError> {
         match self.0 {
             "error" => Err(DecodeError::Damaged("so it says".to_owned())),
             "panic" => panic!("no idea"),

@@ -5,7 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use condenser::codec::{ENCODERS, Encoder, Frame};
+use condenser::codec::{ENCODERS, Encoder, Frame, Parameters};
 use condenser::dicom::{FileMeta, ImagePixel, OffsetTable, Photometric, encapsulate, uids};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -81,7 +81,7 @@ fn write_file(encoder: &dyn Encoder, image: &ImagePixel, path: &Path) -> String 
         let pixels = cells(image, content);
         let stored = if image.planar == 1 { by_plane(image, &pixels) } else { pixels.clone() };
         let mut codestream = Vec::new();
-        encoder.encode(&Frame { cells: &stored, image }, &mut codestream).unwrap();
+        encoder.encode(&Frame { cells: &stored, image }, &Parameters::default(), &mut codestream).unwrap();
         frames.push(codestream);
         hash.update(&pixels);
     }
@@ -110,7 +110,7 @@ fn write_file(encoder: &dyn Encoder, image: &ImagePixel, path: &Path) -> String 
     put(0x0028, 0x0002, b"US", &image.samples.to_le_bytes());
     put(0x0028, 0x0004, b"CS", image.photometric.as_str().as_bytes());
     if image.samples > 1 {
-        put(0x0028, 0x0006, b"US", &encoder.planar_after(image).to_le_bytes());
+        put(0x0028, 0x0006, b"US", &encoder.image_after(image, &Parameters::default()).planar.to_le_bytes());
     }
     put(0x0028, 0x0008, b"IS", image.frames.to_string().as_bytes());
     put(0x0028, 0x0010, b"US", &image.rows.to_le_bytes());

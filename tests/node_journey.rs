@@ -5,7 +5,7 @@
 #[path = "support/made.rs"]
 mod made;
 
-use condenser::codec::DECODERS;
+use condenser::codec::{Coded, DECODERS};
 use condenser::config::{Config, Otherwise};
 use condenser::dicom::{EncapsulatedFrames, FileMeta, ImagePixel, Limits, TransferSyntax, Uid, uids, walk};
 use condenser::net::{Association, Received, ReceivedBytes, ReceivedUid, Status, StoreAnswer, StoreHandler};
@@ -104,7 +104,7 @@ impl File {
         for frame in 0..frames.len() {
             let codestream = frames.codestream(&self.data_set, frame).unwrap();
             let mut cells = Vec::new();
-            decoder.decode(&codestream, &image, &mut cells).unwrap();
+            decoder.decode(&Coded::alike(&codestream, &image), &mut cells).unwrap();
             all.extend(cells);
         }
         all

@@ -13,7 +13,7 @@ use crate::dicom::{
 };
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Seek, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Encodes an instance as `target` and writes a whole Part 10 file to `out`, from its present position on.
 ///
@@ -62,10 +62,21 @@ pub fn compress_with<W: Write + Seek>(
     let mut out = BufWriter::with_capacity(WRITE_BUFFER, out);
 
     FileMeta { transfer_syntax: target.uid.to_owned(), ..meta.clone() }.write(&mut out)?;
-    let edits = planar_edit(&image, pair.encoder.planar_after(&image))?;
+    let encoded = pair.encoder.image_after(&image, &options.parameters);
+    let edits = edits(&image, &encoded)?;
     write_as_explicit(source, data_set, 0..at, &edits, &mut out).map_err(rewrite_error)?;
     let limit = SizeLimit::new(native_bytes, table, image.frames);
-    let job = FrameJob { pair, verify: options.verify, target, image: &image, pixels: &pixels, limit };
+    let job = FrameJob {
+        pair,
+        verify: options.verify,
+        target,
+        parameters: &options.parameters,
+        image: &image,
+        encoded: &encoded,
+        pixels: &pixels,
+        limit,
+        deviation: Mutex::default(),
+    };
     let encoded_bytes = write_frames(&job, table, &mut out)?;
     let behind = at + 1..data_set.elements.len();
     write_as_explicit(source, data_set, behind, &BTreeMap::new(), &mut out).map_err(rewrite_error)?;
@@ -75,6 +86,8 @@ pub fn compress_with<W: Write + Seek>(
         target,
         encoder: pair.encoder.name(),
         verified_by: options.verify.then(|| pair.decoder.name()),
+        exactness: pair.encoder.exactness(&options.parameters),
+        deviation: options.verify.then(|| job.deviation.into_inner().unwrap_or_else(PoisonError::into_inner)),
         frames: image.frames,
         native_bytes,
         encoded_bytes,
@@ -84,13 +97,21 @@ pub fn compress_with<W: Write + Seek>(
 
 const WRITE_BUFFER: usize = 64 << 10;
 
-/// The edit that gives Planar Configuration (0028,0006) the value that it has after encoding; none where that is the same.
-fn planar_edit(image: &ImagePixel, planar_after: u16) -> io::Result<BTreeMap<Tag, Edit>> {
-    if planar_after == image.planar {
-        return Ok(BTreeMap::new());
+/// The edits that make the attributes of the image those that it has after encoding; none where they are the same.
+fn edits(image: &ImagePixel, encoded: &ImagePixel) -> io::Result<BTreeMap<Tag, Edit>> {
+    let mut edits = BTreeMap::new();
+    if encoded.planar != image.planar {
+        let edit = Edit::replace(Tag::PLANAR_CONFIGURATION, Vr::US, &encoded.planar.to_le_bytes())?;
+        edits.insert(Tag::PLANAR_CONFIGURATION, edit);
     }
-    let edit = Edit::replace(Tag::PLANAR_CONFIGURATION, Vr::US, &planar_after.to_le_bytes())?;
-    Ok(BTreeMap::from([(Tag::PLANAR_CONFIGURATION, edit)]))
+    if encoded.photometric != image.photometric {
+        let term = encoded.photometric.as_str();
+        // A code string is padded with a space, not with the zero that binary values get (PS3.5 6.2).
+        let padded = if term.len().is_multiple_of(2) { term.to_owned() } else { format!("{term} ") };
+        let edit = Edit::replace(Tag::PHOTOMETRIC_INTERPRETATION, Vr::CS, padded.as_bytes())?;
+        edits.insert(Tag::PHOTOMETRIC_INTERPRETATION, edit);
+    }
+    Ok(edits)
 }
 
 /// Writes Pixel Data, while the pool encodes and proves its frames. Gives the bytes of all codestreams, padded.
@@ -134,6 +155,7 @@ fn pool_error(error: PoolError<CompressError>) -> CompressError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::encoder::Coded;
     use super::super::testing::{self, cells, decoder_for, instance, noise, stored};
     use super::*;
     use crate::dicom::testing::DataSetBuilder;
@@ -194,7 +216,7 @@ mod tests {
         for frame in 0..image.frames {
             let mut cells = Vec::new();
             let codestream = frames.codestream(&body, frame as usize).unwrap();
-            decoder.decode(&codestream, image, &mut cells).unwrap();
+            decoder.decode(&Coded::alike(&codestream, image), &mut cells).unwrap();
             decoded.extend_from_slice(&cells);
         }
         (meta, body, data_set, decoded)

@@ -1,5 +1,6 @@
 //! What an encoder and a decoder of one frame are: the two traits, the frame that they work on, and their errors.
 
+use super::parameters::{Exactness, Parameters};
 use crate::dicom::{ImagePixel, Photometric};
 
 /// One frame of native pixel data.
@@ -24,10 +25,19 @@ pub trait Encoder: Sync {
     ///
     /// # Errors
     /// When the frame is not of a kind that this encoder handles, or when the encoder fails. `out` then holds nothing useful.
-    fn encode(&self, frame: &Frame<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+    fn encode(
+        &self,
+        frame: &Frame<'_>,
+        parameters: &Parameters,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError>;
 
-    /// The Planar Configuration (0028,0006) that describes the encoded image.
-    fn planar_after(&self, image: &ImagePixel) -> u16;
+    /// The Image Pixel attributes that describe the encoded image: a syntax may ask for another Planar Configuration
+    /// (0028,0006), a colour transform for another Photometric Interpretation (0028,0004).
+    fn image_after(&self, image: &ImagePixel, parameters: &Parameters) -> ImagePixel;
+
+    /// What the decoded cells owe to the ones that were encoded.
+    fn exactness(&self, parameters: &Parameters) -> Exactness;
 
     /// Whether the codestream carries the bits above Bits Stored (0028,0101) too.
     fn keeps_unused_bits(&self) -> bool;
@@ -41,12 +51,31 @@ pub trait Decoder: Sync {
     /// The UID of the transfer syntax whose codestream this decoder reads.
     fn transfer_syntax(&self) -> &'static str;
 
-    /// Replaces the content of `cells` by the native cells of one frame, little endian and in the layout of `image`:
-    /// its Planar Configuration, and the sign extended above Bits Stored when the image is signed.
+    /// Replaces the content of `cells` by the native cells of one frame, little endian and in the layout of
+    /// [`Coded::native`]: its Planar Configuration and Photometric Interpretation, and the sign extended above Bits
+    /// Stored when the image is signed.
     ///
     /// # Errors
-    /// When the codestream is damaged, or describes another frame than `image` does.
-    fn decode(&self, codestream: &[u8], image: &ImagePixel, cells: &mut Vec<u8>) -> Result<(), DecodeError>;
+    /// When the codestream is damaged, or describes another frame than the attributes do.
+    fn decode(&self, coded: &Coded<'_>, cells: &mut Vec<u8>) -> Result<(), DecodeError>;
+}
+
+/// One encoded frame, and how its cells are wanted.
+#[derive(Clone, Copy)]
+pub struct Coded<'a> {
+    /// The codestream; zero bytes may follow it.
+    pub codestream: &'a [u8],
+    /// The image as the encoded data set describes it.
+    pub encoded: &'a ImagePixel,
+    /// The image as its cells are wanted: of the same size, and of a layout that the encoded one decodes to.
+    pub native: &'a ImagePixel,
+}
+
+impl<'a> Coded<'a> {
+    /// A codestream of an image whose attributes are the same encoded and native.
+    pub fn alike(codestream: &'a [u8], image: &'a ImagePixel) -> Coded<'a> {
+        Coded { codestream, encoded: image, native: image }
+    }
 }
 
 /// Why an encoder gave no codestream.

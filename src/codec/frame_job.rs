@@ -1,15 +1,17 @@
 //! One frame on its way into the file: encoded, found small enough, handed over to be written, and proven.
 
 use super::cells::unused_bits_are_canonical;
-use super::encoder::Frame;
+use super::deviation::Deviation;
+use super::encoder::{Coded, Frame};
 use super::pair::Pair;
+use super::parameters::Parameters;
 use super::reason::Reason;
 use super::report::CompressError;
 use super::scratch::{self, Buffer};
 use super::size_limit::SizeLimit;
 use super::verify::verify;
 use crate::dicom::{ImagePixel, NativePixels, TransferSyntax};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the jobs of all frames of an instance share. They run on several threads.
 pub(super) struct FrameJob<'a> {
@@ -19,12 +21,18 @@ pub(super) struct FrameJob<'a> {
     pub(super) verify: bool,
     /// The transfer syntax of the codestreams.
     pub(super) target: &'static TransferSyntax,
+    /// What the encoder is to aim at.
+    pub(super) parameters: &'a Parameters,
     /// The image.
     pub(super) image: &'a ImagePixel,
+    /// The same as the encoded data set describes it.
+    pub(super) encoded: &'a ImagePixel,
     /// Its cells.
     pub(super) pixels: &'a NativePixels<'a>,
     /// How large the codestreams of all frames may become together.
     pub(super) limit: SizeLimit,
+    /// How far the proven frames lie from what they were.
+    pub(super) deviation: Mutex<Deviation>,
 }
 
 impl FrameJob<'_> {
@@ -40,7 +48,7 @@ impl FrameJob<'_> {
         let codestream = self.encode(number, &frame).map_err(CompressError::Kept)?;
         self.limit.add(codestream.len()).map_err(CompressError::Kept)?;
         hand_over(Arc::clone(&codestream));
-        self.prove(number, &frame, &codestream).map_err(CompressError::Kept)
+        self.prove(number, &cells, &codestream).map_err(CompressError::Kept)
     }
 
     fn encode(&self, number: u32, frame: &Frame<'_>) -> Result<Arc<[u8]>, Reason> {
@@ -49,17 +57,22 @@ impl FrameJob<'_> {
             return Err(Reason::UnusedBits { frame: number, target: self.target.keyword });
         }
         scratch::with(&CODESTREAM, |buffer| {
-            encoder.encode(frame, buffer).map(|()| Arc::from(buffer.as_slice()))
+            encoder.encode(frame, self.parameters, buffer).map(|()| Arc::from(buffer.as_slice()))
         })
         .map_err(|error| Reason::EncodeFailed { frame: number, error })
     }
 
-    fn prove(&self, number: u32, frame: &Frame<'_>, codestream: &[u8]) -> Result<(), Reason> {
+    fn prove(&self, number: u32, cells: &[u8], codestream: &[u8]) -> Result<(), Reason> {
         if !self.verify {
             return Ok(());
         }
-        verify(self.pair.decoder, codestream, frame)
-            .map_err(|error| Reason::Mismatch { frame: number, error })
+        let coded = Coded { codestream, encoded: self.encoded, native: self.image };
+        let exactness = self.pair.encoder.exactness(self.parameters);
+        let measured = verify(self.pair.decoder, &coded, cells, exactness)
+            .map_err(|error| Reason::Mismatch { frame: number, error })?;
+        let mut deviation = self.deviation.lock().unwrap_or_else(PoisonError::into_inner);
+        *deviation = deviation.and(measured);
+        Ok(())
     }
 }
 
@@ -70,7 +83,7 @@ thread_local! {
 
 #[cfg(test)]
 mod tests {
-    use super::super::encoder::{DecodeError, Decoder};
+    use super::super::encoder::{Coded, DecodeError, Decoder};
     use super::super::testing::{decoder_for, encoder_for, image, instance};
     use super::*;
     use crate::dicom::{Limits, OffsetTable, VrEncoding, uids, walk};
@@ -86,7 +99,7 @@ mod tests {
         fn transfer_syntax(&self) -> &'static str {
             uids::RLE_LOSSLESS
         }
-        fn decode(&self, _: &[u8], _: &ImagePixel, _: &mut Vec<u8>) -> Result<(), DecodeError> {
+        fn decode(&self, _: &Coded<'_>, _: &mut Vec<u8>) -> Result<(), DecodeError> {
             Err(DecodeError::Damaged("so it says".to_owned()))
         }
     }
@@ -104,9 +117,12 @@ mod tests {
             pair: Pair { encoder: encoder_for(uids::RLE_LOSSLESS), decoder },
             verify,
             target: TransferSyntax::of_uid(uids::RLE_LOSSLESS).unwrap(),
+            parameters: &Parameters::default(),
             image: &image,
+            encoded: &image,
             pixels: &NativePixels::of(&source, &data_set, &image).unwrap(),
             limit: SizeLimit::new(native_bytes, OffsetTable::Basic, 1),
+            deviation: Mutex::default(),
         };
         let handed_over = RefCell::new(None);
         let outcome = job.run(0, &|codestream| *handed_over.borrow_mut() = Some(codestream.len()));

@@ -1,5 +1,7 @@
 //! What is asked of a compression, and what is told of it: options, report, error.
 
+use super::deviation::Deviation;
+use super::parameters::{Exactness, Parameters};
 use super::reason::Reason;
 use crate::dicom::{OffsetTable, TransferSyntax};
 use std::io;
@@ -13,16 +15,18 @@ pub struct Options {
     pub offset_table: Option<OffsetTable>,
     /// The name of the encoder; `None` takes the first for the target.
     pub encoder: Option<String>,
+    /// What the encoder is to aim at, where its syntax leaves a choice.
+    pub parameters: Parameters,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { verify: true, offset_table: None, encoder: None }
+        Options { verify: true, offset_table: None, encoder: None, parameters: Parameters::default() }
     }
 }
 
 /// What has been written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     /// The transfer syntax of the file.
     pub target: &'static TransferSyntax,
@@ -30,6 +34,10 @@ pub struct Report {
     pub encoder: &'static str,
     /// The name of the decoder that proved every frame; `None` when verification was switched off.
     pub verified_by: Option<&'static str>,
+    /// What the decoded cells owe to the native ones.
+    pub exactness: Exactness,
+    /// How far the decoded cells were found to lie from the native ones; `None` when verification was switched off.
+    pub deviation: Option<Deviation>,
     /// The number of frames.
     pub frames: u32,
     /// Bytes of the native pixel data, without its pad byte.

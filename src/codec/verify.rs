@@ -1,6 +1,8 @@
-//! Proof of one frame: decode its codestream and compare every cell with what was received.
+//! Proof of one frame: decode its codestream and compare every cell with what was received, or measure how far it lies.
 
-use super::encoder::{DecodeError, Decoder, Frame};
+use super::deviation::Deviation;
+use super::encoder::{Coded, DecodeError, Decoder};
+use super::parameters::Exactness;
 use super::scratch::{self, Buffer};
 
 /// Why a codestream does not stand for its frame.
@@ -22,22 +24,62 @@ pub enum VerifyError {
         /// The first byte of the frame that differs (or is missing).
         offset: usize,
     },
+    /// It decodes to cells that lie further off than was promised.
+    #[error("{decoder} decodes it to a sample that differs by {largest}, and {allowed} is allowed")]
+    TooFar {
+        /// The decoder's name.
+        decoder: &'static str,
+        /// The largest difference of a sample.
+        largest: u64,
+        /// The largest one that is allowed.
+        allowed: u32,
+    },
+    /// It decodes to cells of another number or width than there were.
+    #[error("{decoder} decodes it to {found} bytes, and the frame has {expected}")]
+    Length {
+        /// The decoder's name.
+        decoder: &'static str,
+        /// Bytes of the frame.
+        expected: usize,
+        /// Bytes that came out.
+        found: usize,
+    },
 }
 
-/// Proves that `codestream` decodes to exactly the cells of `frame`.
+/// Proves that a codestream decodes to the cells of its frame, `original`, as exactly as was promised. Gives how far the
+/// decoded samples lie from the original ones.
 ///
 /// # Errors
 /// When it does not.
-pub fn verify(decoder: &dyn Decoder, codestream: &[u8], frame: &Frame<'_>) -> Result<(), VerifyError> {
+pub fn verify(
+    decoder: &dyn Decoder,
+    coded: &Coded<'_>,
+    original: &[u8],
+    exactness: Exactness,
+) -> Result<Deviation, VerifyError> {
+    let name = decoder.name();
     scratch::with(&CELLS, |cells| {
-        decoder
-            .decode(codestream, frame.image, cells)
-            .map_err(|error| VerifyError::Decode { decoder: decoder.name(), error })?;
-        if cells.as_slice() == frame.cells {
-            return Ok(());
+        decoder.decode(coded, cells).map_err(|error| VerifyError::Decode { decoder: name, error })?;
+        if cells.as_slice() == original {
+            let samples = (original.len() / coded.native.bytes_per_cell()) as u64;
+            return Ok(Deviation { samples, ..Deviation::default() });
         }
-        let same = cells.iter().zip(frame.cells).take_while(|(decoded, received)| decoded == received);
-        Err(VerifyError::Differs { decoder: decoder.name(), offset: same.count() })
+        if exactness == Exactness::Exact {
+            let same = cells.iter().zip(original).take_while(|(decoded, received)| decoded == received);
+            return Err(VerifyError::Differs { decoder: name, offset: same.count() });
+        }
+        let (expected, found) = (original.len(), cells.len());
+        let deviation = Deviation::between(cells, original, coded.native).ok_or(VerifyError::Length {
+            decoder: name,
+            expected,
+            found,
+        })?;
+        match exactness {
+            Exactness::Within(allowed) if deviation.largest > u64::from(allowed) => {
+                Err(VerifyError::TooFar { decoder: name, largest: deviation.largest, allowed })
+            }
+            _ => Ok(deviation),
+        }
     })
 }
 
@@ -49,8 +91,9 @@ thread_local! {
 #[cfg(test)]
 mod tests {
     use super::super::cells::unused_bits_are_canonical;
-    use super::super::encoder::Encoder;
+    use super::super::encoder::{Encoder, Frame};
     use super::super::encoders::ENCODERS;
+    use super::super::parameters::Parameters;
     use super::super::testing::{decoder_for, encoder_for, image, noise, stored};
     use super::*;
     use crate::dicom::{ImagePixel, Photometric, uids};
@@ -96,12 +139,15 @@ mod tests {
         let frame = Frame { cells: &cells, image: &image };
         for encoder in ENCODERS {
             let mut codestream = Vec::new();
-            encoder.encode(&frame, &mut codestream).unwrap();
+            encode(*encoder, &frame, &mut codestream);
             let decoder = decoder_for(encoder.transfer_syntax());
-            assert_eq!(verify(decoder, &codestream, &frame), Ok(()));
+            let judge = |codestream: &[u8]| {
+                verify(decoder, &Coded::alike(codestream, &image), &cells, Exactness::Exact)
+            };
+            assert_eq!(judge(&codestream).map(|deviation| deviation.largest), Ok(0));
             let last = codestream.len() - 8;
             codestream[last] ^= 0x10;
-            assert!(verify(decoder, &codestream, &frame).is_err(), "{}", encoder.name());
+            assert!(judge(&codestream).is_err(), "{}", encoder.name());
         }
     }
 
@@ -112,17 +158,22 @@ mod tests {
         let frame = Frame { cells: &cells, image: &image };
         let mut codestream = Vec::new();
         for encoder in ENCODERS {
-            encoder.encode(&frame, &mut codestream).unwrap();
+            encode(*encoder, &frame, &mut codestream);
             let wide = ImagePixel { samples: 3, photometric: Photometric::Rgb, ..image.clone() };
             let error = decoder_for(encoder.transfer_syntax())
-                .decode(&codestream, &wide, &mut Vec::new())
+                .decode(&Coded::alike(&codestream, &wide), &mut Vec::new())
                 .unwrap_err();
             assert!(matches!(error, DecodeError::OtherFrame { .. }), "{}: {error}", encoder.name());
         }
-        encoder_for(uids::JPEG_LS_LOSSLESS).encode(&frame, &mut codestream).unwrap();
+        encode(encoder_for(uids::JPEG_LS_LOSSLESS), &frame, &mut codestream);
         let deep = ImagePixel { rows: 41, ..image.clone() };
-        let error = decoder_for(uids::JPEG_LS_LOSSLESS).decode(&codestream, &deep, &mut Vec::new());
+        let coded = Coded::alike(&codestream, &deep);
+        let error = decoder_for(uids::JPEG_LS_LOSSLESS).decode(&coded, &mut Vec::new());
         assert!(matches!(error, Err(DecodeError::OtherFrame { .. })), "{error:?}");
+    }
+
+    fn encode(encoder: &dyn Encoder, frame: &Frame<'_>, codestream: &mut Vec<u8>) {
+        encoder.encode(frame, &Parameters::default(), codestream).unwrap();
     }
 
     fn prove(image: &ImagePixel, cells: &[u8], content: &str) -> usize {
@@ -145,9 +196,10 @@ mod tests {
         let mut codestream = Vec::new();
         let name = encoder.name();
         encoder
-            .encode(&frame, &mut codestream)
+            .encode(&frame, &Parameters::default(), &mut codestream)
             .unwrap_or_else(|error| panic!("{name} {image:?} {content}: {error}"));
-        verify(decoder_for(encoder.transfer_syntax()), &codestream, &frame)
+        let coded = Coded::alike(&codestream, image);
+        verify(decoder_for(encoder.transfer_syntax()), &coded, cells, Exactness::Exact)
             .unwrap_or_else(|error| panic!("{name} {image:?} {content}: {error}"));
     }
 

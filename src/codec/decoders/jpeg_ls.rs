@@ -2,7 +2,7 @@
 
 use super::super::cells;
 use super::super::charls::{self, Opened};
-use super::super::encoder::{DecodeError, Decoder, describe};
+use super::super::encoder::{Coded, DecodeError, Decoder, describe};
 use super::super::scratch::{self, Buffer};
 use crate::dicom::{ImagePixel, uids};
 
@@ -20,7 +20,8 @@ impl Decoder for JpegLs {
         uids::JPEG_LS_LOSSLESS
     }
 
-    fn decode(&self, codestream: &[u8], image: &ImagePixel, cells: &mut Vec<u8>) -> Result<(), DecodeError> {
+    fn decode(&self, coded: &Coded<'_>, cells: &mut Vec<u8>) -> Result<(), DecodeError> {
+        let Coded { codestream, native: image, .. } = *coded;
         let bytes_per_cell = match image.bits_allocated {
             8 => 1,
             16 => 2,

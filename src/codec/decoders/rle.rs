@@ -1,8 +1,8 @@
 //! RLE Lossless decoder (PS3.5 Annex G): unpacks each byte plane and puts it back into the cells.
 
-use super::super::encoder::{DecodeError, Decoder, describe};
+use super::super::encoder::{Coded, DecodeError, Decoder, describe};
 use super::super::scratch::{self, Buffer};
-use crate::dicom::{ImagePixel, uids};
+use crate::dicom::uids;
 
 /// The project's own RLE Lossless decoder.
 pub(super) struct Rle;
@@ -21,7 +21,8 @@ impl Decoder for Rle {
         uids::RLE_LOSSLESS
     }
 
-    fn decode(&self, codestream: &[u8], image: &ImagePixel, cells: &mut Vec<u8>) -> Result<(), DecodeError> {
+    fn decode(&self, coded: &Coded<'_>, cells: &mut Vec<u8>) -> Result<(), DecodeError> {
+        let Coded { codestream, native: image, .. } = *coded;
         let unsupported = || DecodeError::Unsupported { decoder: "rle", image: describe(image) };
         let bytes_per_cell = match image.bits_allocated {
             8 => 1,
@@ -211,6 +212,7 @@ fn scatter_each<const STRIDE: usize>(bytes: &[u8], at: usize, cells: &mut [u8]) 
 mod tests {
     use super::super::super::testing::image;
     use super::*;
+    use crate::dicom::ImagePixel;
     use proptest::prelude::*;
 
     fn codestream(words: &[u32], segments: &[u8]) -> Vec<u8> {
@@ -222,7 +224,7 @@ mod tests {
 
     fn decode(stream: &[u8], image: &ImagePixel) -> Result<Vec<u8>, DecodeError> {
         let mut cells = vec![0xEE; 3];
-        Rle.decode(stream, image, &mut cells).map(|()| cells)
+        Rle.decode(&Coded::alike(stream, image), &mut cells).map(|()| cells)
     }
 
     /// Written by hand from Annex G.

@@ -3,6 +3,7 @@
 use super::super::cells;
 use super::super::charls::{self, FrameHeader};
 use super::super::encoder::{EncodeError, Encoder, Frame, describe};
+use super::super::parameters::{Exactness, Parameters};
 use super::super::scratch::{self, Buffer};
 use crate::dicom::{ImagePixel, uids};
 
@@ -20,7 +21,7 @@ impl Encoder for JpegLs {
         uids::JPEG_LS_LOSSLESS
     }
 
-    fn encode(&self, frame: &Frame<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    fn encode(&self, frame: &Frame<'_>, _: &Parameters, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let image = frame.image;
         let header = frame_header(image)
             .ok_or_else(|| EncodeError::Unsupported { encoder: NAME, image: describe(image) })?;
@@ -44,9 +45,13 @@ impl Encoder for JpegLs {
         })
     }
 
-    fn planar_after(&self, _image: &ImagePixel) -> u16 {
+    fn image_after(&self, image: &ImagePixel, _: &Parameters) -> ImagePixel {
         // Decoders expect sample interleave, and that is what Planar Configuration 0 describes (PS3.5 8.2.3).
-        0
+        ImagePixel { planar: 0, ..image.clone() }
+    }
+
+    fn exactness(&self, _: &Parameters) -> Exactness {
+        Exactness::Exact
     }
 
     fn keeps_unused_bits(&self) -> bool {

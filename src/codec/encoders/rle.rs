@@ -1,6 +1,7 @@
 //! RLE Lossless encoder (PS3.5 Annex G): byte planes, each row packed on its own with PackBits.
 
 use super::super::encoder::{EncodeError, Encoder, Frame, describe};
+use super::super::parameters::{Exactness, Parameters};
 use super::super::scratch::{self, Buffer};
 use crate::dicom::{ImagePixel, uids};
 
@@ -25,7 +26,7 @@ impl Encoder for Rle {
         uids::RLE_LOSSLESS
     }
 
-    fn encode(&self, frame: &Frame<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    fn encode(&self, frame: &Frame<'_>, _: &Parameters, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let image = frame.image;
         let planes = Planes::of(image)
             .ok_or_else(|| EncodeError::Unsupported { encoder: "rle", image: describe(image) })?;
@@ -48,9 +49,13 @@ impl Encoder for Rle {
         })
     }
 
-    fn planar_after(&self, image: &ImagePixel) -> u16 {
-        // The segments are planes whatever the attribute says; it tells a reader how to lay the decoded pixels out.
-        image.planar
+    fn image_after(&self, image: &ImagePixel, _: &Parameters) -> ImagePixel {
+        // The segments are planes whatever Planar Configuration says; it tells a reader how to lay the decoded pixels out.
+        image.clone()
+    }
+
+    fn exactness(&self, _: &Parameters) -> Exactness {
+        Exactness::Exact
     }
 
     fn keeps_unused_bits(&self) -> bool {
@@ -246,7 +251,7 @@ mod tests {
 
     fn encode(cells: &[u8], image: &ImagePixel) -> Vec<u8> {
         let mut out = vec![0xEE; 5];
-        Rle.encode(&Frame { cells, image }, &mut out).unwrap();
+        Rle.encode(&Frame { cells, image }, &Parameters::default(), &mut out).unwrap();
         out
     }
 
@@ -306,12 +311,14 @@ mod tests {
 
     #[test]
     fn frames_that_the_header_cannot_name_are_refused() {
-        let mut out = Vec::new();
+        let encode_with = |cells: &[u8], image: &ImagePixel| {
+            Rle.encode(&Frame { cells, image }, &Parameters::default(), &mut Vec::new())
+        };
         let too_many = image(1, 1, 64, 2, 0);
-        let error = Rle.encode(&Frame { cells: &[0; 16], image: &too_many }, &mut out).unwrap_err();
+        let error = encode_with(&[0; 16], &too_many).unwrap_err();
         assert!(matches!(error, EncodeError::Unsupported { .. }));
         let short = image(2, 2, 8, 1, 0);
-        let error = Rle.encode(&Frame { cells: &[0; 3], image: &short }, &mut out).unwrap_err();
+        let error = encode_with(&[0; 3], &short).unwrap_err();
         assert_eq!(error, EncodeError::FrameLength { expected: 4, found: 3 });
     }
 
