@@ -4,17 +4,17 @@ use crate::dicom::{
     DataSet, DataSetError, DataSetErrorKind, FileMeta, InflateError, Limits, MAX_HEADER_LENGTH, Part10Error,
     PixelCoding, Section, Source, TransferSyntax, VrEncoding, guess_encoding, inflate, uids, walk_as_found,
 };
+use crate::store::FileSource;
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// A file whose head was read.
 #[derive(Debug)]
 pub(super) struct InstanceFile {
-    source: FileSource,
+    bytes: Bytes,
     /// Where the data set begins.
     offset: u64,
     /// The file meta information; made up of what shows where the file has none.
@@ -72,34 +72,35 @@ impl InstanceFileError {
 impl InstanceFile {
     /// Opens a file and reads its head. A file without one may be a bare data set: whether it is, its contents show.
     pub(super) fn open(path: &Path) -> Result<Self, InstanceFileError> {
-        Self::read_head(FileSource::open(path, SMALL)?)
+        Self::read_head(Bytes::open(path, SMALL)?)
     }
 
     /// The same without reading more than is asked for, whatever the size.
     pub(super) fn open_large(path: &Path) -> Result<Self, InstanceFileError> {
-        Self::read_head(FileSource::open(path, 0)?)
+        Self::read_head(Bytes::open(path, 0)?)
     }
 
-    fn read_head(source: FileSource) -> Result<Self, InstanceFileError> {
-        let (meta, offset, has_meta) = match FileMeta::parse(&source) {
+    fn read_head(bytes: Bytes) -> Result<Self, InstanceFileError> {
+        let source = bytes.source();
+        let (meta, offset, has_meta) = match FileMeta::parse(source) {
             Ok((meta, offset)) => (meta, offset, true),
-            Err(Part10Error::NoMeta) => (found_at(&source, 0)?, 0, false),
-            Err(Part10Error::NoTransferSyntax { offset }) => (found_at(&source, offset)?, offset, true),
+            Err(Part10Error::NoMeta) => (found_at(source, 0)?, 0, false),
+            Err(Part10Error::NoTransferSyntax { offset }) => (found_at(source, offset)?, offset, true),
             Err(Part10Error::Read(error)) => return Err(error.into()),
             Err(error) => return Err(InstanceFileError::Head(error)),
         };
         let transfer_syntax = TransferSyntax::of_uid(&meta.transfer_syntax);
-        Ok(Self { source, offset, meta, has_meta, transfer_syntax })
+        Ok(Self { bytes, offset, meta, has_meta, transfer_syntax })
     }
 
     /// The length of the file in bytes.
     pub(super) fn len(&self) -> u64 {
-        self.source.len()
+        self.bytes.source().len()
     }
 
     /// The data set as it lies in the file.
     pub(super) fn encoded(&self) -> io::Result<Section<'_>> {
-        Section::from(&self.source, self.offset)
+        Section::from(self.bytes.source(), self.offset)
     }
 
     /// Reads the structure of the data set.
@@ -175,55 +176,33 @@ impl Source for Elements<'_> {
 
 /// A file as a source: small ones in memory, large ones read as they are needed.
 #[derive(Debug)]
-enum FileSource {
+enum Bytes {
     Memory(Vec<u8>),
-    File { file: File, len: u64 },
+    File(FileSource),
 }
 
 /// Files up to this length are read at once.
 const SMALL: u64 = 64 << 20;
 
-impl FileSource {
+impl Bytes {
     fn open(path: &Path, small: u64) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        let file = FileSource::new(File::open(path)?)?;
+        if file.len() > small {
+            return Ok(Self::File(file));
         }
-        let len = metadata.len();
-        if len > small {
-            return Ok(Self::File { file, len });
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or_default());
-        file.read_to_end(&mut bytes)?;
-        Ok(Self::Memory(bytes))
-    }
-}
-
-impl Source for FileSource {
-    fn len(&self) -> u64 {
-        match self {
-            Self::Memory(bytes) => Source::len(bytes),
-            Self::File { len, .. } => *len,
-        }
+        Ok(Self::Memory(file.bytes(0..file.len())?.into_owned()))
     }
 
-    fn bytes(&self, range: Range<u64>) -> io::Result<Cow<'_, [u8]>> {
+    fn source(&self) -> &dyn Source {
         match self {
-            Self::Memory(bytes) => Source::bytes(bytes, range),
-            Self::File { file, len } => {
-                let count = range.end.checked_sub(range.start).filter(|_| range.end <= *len);
-                let count = count.ok_or(io::ErrorKind::UnexpectedEof)?;
-                let mut bytes = vec![0; usize::try_from(count).map_err(|_| io::ErrorKind::OutOfMemory)?];
-                file.read_exact_at(&mut bytes, range.start)?;
-                Ok(Cow::Owned(bytes))
-            }
+            Self::Memory(bytes) => bytes,
+            Self::File(file) => file,
         }
     }
 }
 
 /// The head of a file that does not say how the data set at `offset` is encoded, but shows it.
-fn found_at(source: &FileSource, offset: u64) -> Result<FileMeta, InstanceFileError> {
+fn found_at(source: &dyn Source, offset: u64) -> Result<FileMeta, InstanceFileError> {
     let first = source.bytes(offset..source.len().min(offset.saturating_add(MAX_HEADER_LENGTH as u64)))?;
     let encoding = guess_encoding(&first).ok_or(InstanceFileError::NotDicom)?;
     Ok(FileMeta { transfer_syntax: uid_of(encoding).to_owned(), ..FileMeta::default() })

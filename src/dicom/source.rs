@@ -23,6 +23,21 @@ pub trait Source: Send + Sync {
     /// [`io::ErrorKind::UnexpectedEof`] when the range does not lie within `0..len()` (an inverted range does not);
     /// any other error is one of the device.
     fn bytes(&self, range: Range<u64>) -> io::Result<Cow<'_, [u8]>>;
+
+    /// The bytes of `range` for one who asks often: those of a file are read into `scratch`, which keeps its memory from
+    /// one time to the next; those in memory are borrowed as ever.
+    ///
+    /// # Errors
+    /// As of [`Source::bytes`].
+    fn bytes_in<'b>(&'b self, range: Range<u64>, scratch: &'b mut Vec<u8>) -> io::Result<&'b [u8]> {
+        Ok(match self.bytes(range)? {
+            Cow::Borrowed(bytes) => bytes,
+            Cow::Owned(bytes) => {
+                *scratch = bytes;
+                scratch
+            }
+        })
+    }
 }
 
 /// A source in a file is gone through in pieces of this size, a multiple of every number's.
@@ -106,6 +121,13 @@ impl Source for Section<'_> {
         }
         self.source.bytes(self.range.start + range.start..self.range.start + range.end)
     }
+
+    fn bytes_in<'b>(&'b self, range: Range<u64>, scratch: &'b mut Vec<u8>) -> io::Result<&'b [u8]> {
+        if range.start > range.end || range.end > self.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.source.bytes_in(self.range.start + range.start..self.range.start + range.end, scratch)
+    }
 }
 
 fn slice(bytes: &[u8], range: Range<u64>) -> io::Result<Cow<'_, [u8]>> {
@@ -139,6 +161,15 @@ mod tests {
         }
         assert!(Section::new(&bytes, 1..4).is_err());
         assert!(Section::from(&bytes, 4).is_err());
+    }
+
+    #[test]
+    fn who_asks_often_gets_the_same_bytes() {
+        let (bytes, mut scratch) = (vec![1u8, 2, 3, 4], Vec::new());
+        let section = Section::from(&bytes, 1).unwrap();
+        assert_eq!(section.bytes_in(1..3, &mut scratch).unwrap(), [3, 4]);
+        assert!(scratch.is_empty(), "what is in memory is not copied");
+        assert!(section.bytes_in(1..4, &mut scratch).is_err());
     }
 
     #[test]

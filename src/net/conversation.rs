@@ -10,6 +10,7 @@ use super::requestor_error::RequestorError;
 use super::transport::quick_acknowledge;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// A connection on which whole PDUs come and go.
@@ -18,16 +19,35 @@ pub(super) struct Conversation {
     stream: TcpStream,
     /// The longest P-DATA-TF PDU that we take.
     max_pdu: u32,
+    /// What was read and not asked for yet.
+    staged: Staged,
+    /// The time-outs that the socket has, for reading and for writing.
+    time_outs: [Option<Duration>; 2],
 }
 
+/// Bytes that came together with others.
+#[derive(Debug)]
+struct Staged {
+    bytes: Box<[u8]>,
+    unread: Range<usize>,
+}
+
+/// Responses are far shorter.
+const STAGING: usize = 8 * 1024;
+/// No wait of the socket is longer than this; the loop around it decides by the deadline. So the time-out of the
+/// socket need not be set for each of them.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
 impl Conversation {
-    /// Tries all addresses, each within the time.
+    /// Tries all addresses of the name, which is looked up now, until the time is over.
     pub(super) fn open(
         address: impl ToSocketAddrs,
         time: Duration,
         max_pdu: u32,
     ) -> Result<Conversation, RequestorError> {
-        connect(address, time).map(|stream| Conversation { stream, max_pdu }).map_err(RequestorError::Connect)
+        let stream = connect(address, Instant::now() + time).map_err(RequestorError::Connect)?;
+        let staged = Staged { bytes: vec![0; STAGING].into_boxed_slice(), unread: 0..0 };
+        Ok(Conversation { stream, max_pdu, staged, time_outs: [None, None] })
     }
 
     /// Reads a whole PDU: its type and what follows the header. An A-ABORT is an error at any time.
@@ -66,16 +86,40 @@ impl Conversation {
         deadline: Instant,
         step: &'static str,
     ) -> Result<(), RequestorError> {
-        while !wanted.is_empty() {
+        loop {
+            let staged = &self.staged.bytes[self.staged.unread.clone()];
+            let (now, later) = wanted.split_at_mut(staged.len().min(wanted.len()));
+            now.copy_from_slice(&staged[..now.len()]);
+            self.staged.unread.start += now.len();
+            wanted = later;
+            if wanted.is_empty() {
+                return Ok(());
+            }
             let left = remaining(deadline).ok_or(RequestorError::TimedOut(step))?;
-            let count = self.stream.set_read_timeout(Some(left)).and_then(|()| self.stream.read(wanted));
+            self.set_time_out(Direction::Read, left)
+                .map_err(|error| RequestorError::Broken { step, error })?;
+            // A peer that has Nagle's algorithm on and writes its answer in two parts sends the second one when the
+            // first is acknowledged. Our own writing turns the request off again, so it is made before each read.
             quick_acknowledge(&self.stream);
-            match count {
+            match self.stream.read(&mut self.staged.bytes) {
                 Ok(0) => return Err(RequestorError::Closed(step)),
-                Ok(count) => wanted = &mut wanted[count..],
+                Ok(count) => self.staged.unread = 0..count,
                 Err(error) if is_transient(&error) => (),
                 Err(error) => return Err(RequestorError::Broken { step, error }),
             }
+        }
+    }
+
+    /// Tells the socket how long its next operation may take, unless it knows.
+    fn set_time_out(&mut self, direction: Direction, left: Duration) -> io::Result<()> {
+        let wait = Some(left.min(LONGEST_WAIT));
+        let known = &mut self.time_outs[direction as usize];
+        if *known != wait {
+            match direction {
+                Direction::Read => self.stream.set_read_timeout(wait)?,
+                Direction::Write => self.stream.set_write_timeout(wait)?,
+            }
+            *known = wait;
         }
         Ok(())
     }
@@ -91,7 +135,7 @@ impl Conversation {
         while !slices.is_empty() {
             let left = remaining(deadline).ok_or(RequestorError::TimedOut(step))?;
             let count =
-                self.stream.set_write_timeout(Some(left)).and_then(|()| self.stream.write_vectored(slices));
+                self.set_time_out(Direction::Write, left).and_then(|()| self.stream.write_vectored(slices));
             match count {
                 Ok(count) => IoSlice::advance_slices(&mut slices, count),
                 Err(error) if is_transient(&error) => (),
@@ -115,17 +159,24 @@ impl Conversation {
 
     /// Writes a last PDU if that is possible at once; the connection closes when `self` is dropped.
     pub(super) fn last_words(&mut self, pdu: [u8; 10]) {
-        let _ = self
-            .stream
-            .set_write_timeout(Some(Duration::from_secs(1)))
-            .and_then(|()| self.stream.write_all(&pdu));
+        let _ = self.set_time_out(Direction::Write, LONGEST_WAIT).and_then(|()| self.stream.write_all(&pdu));
     }
 }
 
-fn connect(address: impl ToSocketAddrs, time: Duration) -> io::Result<TcpStream> {
+#[derive(Clone, Copy)]
+enum Direction {
+    Read,
+    Write,
+}
+
+fn connect(address: impl ToSocketAddrs, deadline: Instant) -> io::Result<TcpStream> {
     let mut last_error = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in address.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, time) {
+    let addresses: Vec<_> = address.to_socket_addrs()?.collect();
+    for (tried, address) in addresses.iter().enumerate() {
+        let left = remaining(deadline).ok_or(io::ErrorKind::TimedOut)?;
+        // An address that swallows everything leaves time for those after it.
+        let share = left / u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
+        match TcpStream::connect_timeout(address, share.max(Duration::from_millis(1))) {
             Ok(stream) => {
                 stream.set_nodelay(true)?;
                 return Ok(stream);

@@ -37,6 +37,8 @@ pub(super) struct Response {
     pub(super) message_id: u16,
     /// Whether a data set follows.
     pub(super) has_data_set: bool,
+    /// Affected SOP Instance UID, where it is said.
+    pub(super) sop_instance: Option<String>,
     /// Status, Error Comment and Offending Element.
     pub(super) answer: StoreAnswer,
 }
@@ -50,6 +52,7 @@ impl Response {
             field,
             message_id: set.u16(Tag::MESSAGE_ID_BEING_RESPONDED_TO)?,
             has_data_set: set.announces_data_set(),
+            sop_instance: set.text(Tag::AFFECTED_SOP_INSTANCE_UID).filter(|uid| !uid.is_empty()),
             answer: StoreAnswer {
                 status: Status(set.u16(Tag::STATUS)?),
                 comment: set.text(Tag::ERROR_COMMENT).filter(|comment| !comment.is_empty()),

@@ -23,14 +23,23 @@ pub(super) struct Exchange {
     peer_max: u32,
     /// The longest P-DATA-TF PDU that we send.
     our_max: u32,
-    /// For the peer to take one PDU.
+    /// For the peer to take one piece of a data set.
     send_time: Duration,
+    /// Bytes a second at which the peer must take a data set.
+    minimum_rate: u64,
     /// For the response to a request.
     response_time: Duration,
     last_message_id: u16,
     /// The PDUs of the last command set, kept for their memory.
     out: Vec<u8>,
+    /// The last piece of a data set that was read, likewise.
+    piece: Vec<u8>,
 }
+
+/// So many bytes of a data set are read and written at once, in as many PDUs as the peer wants them cut into.
+const PIECE: usize = 256 * 1024;
+/// More PDUs than this are not written at once; the system takes 1024 slices.
+const MOST_PDUS: usize = 256;
 
 impl Exchange {
     /// Nothing said yet, on a connection whose association has these contexts and a peer that takes PDUs of up to
@@ -47,9 +56,11 @@ impl Exchange {
             peer_max,
             our_max: options.max_pdu,
             send_time: options.send,
+            minimum_rate: u64::from(options.minimum_rate.max(1)),
             response_time: options.response,
             last_message_id: 0,
             out: Vec::new(),
+            piece: Vec::new(),
         }
     }
 
@@ -61,7 +72,7 @@ impl Exchange {
         self.frame(context, &command);
         let deadline = Instant::now() + self.send_time;
         self.conversation.write(&mut [IoSlice::new(&self.out)], deadline, SENDING)?;
-        self.response(C_ECHO, message_id)
+        self.response(C_ECHO, message_id, None)
     }
 
     /// C-STORE of a data set in the transfer syntax of the context.
@@ -77,7 +88,7 @@ impl Exchange {
         write_store_request(sop_class, sop_instance, message_id, &mut command);
         self.frame(context, &command);
         self.send_with_data_set(context, data_set)?;
-        self.response(C_STORE, message_id)
+        self.response(C_STORE, message_id, Some(sop_instance))
     }
 
     /// The connection, for what comes after the last message.
@@ -96,25 +107,39 @@ impl Exchange {
         frame_command(context, command, self.peer_max, &mut self.out);
     }
 
-    /// Sends the command set that is ready, and its data set fragment by fragment.
+    /// Sends the command set that is ready, and its data set piece by piece. A piece is read once, straight into the
+    /// buffer that the system copies from, and goes out in whole PDUs with one write.
     fn send_with_data_set(&mut self, context: u8, data_set: &dyn Source) -> Result<(), RequestorError> {
-        let room = fragment_room(self.peer_max, self.our_max) as u64;
+        let room = fragment_room(self.peer_max, self.our_max);
+        let step = (room * (PIECE / room).clamp(1, MOST_PDUS)) as u64;
+        let slowest = Duration::from_secs(data_set.len() / self.minimum_rate);
+        let last_moment = Instant::now() + self.send_time + slowest;
         let mut offset = 0;
         loop {
-            let end = data_set.len().min(offset + room);
+            let end = data_set.len().min(offset + step);
             let is_last = end == data_set.len();
-            let fragment = match data_set.bytes(offset..end) {
-                Ok(fragment) => fragment,
+            let piece = match data_set.bytes_in(offset..end, &mut self.piece) {
+                Ok(piece) => piece,
                 Err(error) => {
                     // The message has begun and cannot be ended; nothing but the whole data set may arrive.
                     self.conversation.last_words(abort([0, 0]));
                     return Err(RequestorError::Source(error));
                 }
             };
-            let header = pdu_header(context, false, is_last, fragment.len() as u32);
-            let deadline = Instant::now() + self.send_time;
+            let deadline = last_moment.min(Instant::now() + self.send_time);
+            let (full, rest) = piece.split_at(piece.len() - piece.len() % room);
+            // Each fragment is as long as the peer takes; one of an empty data set, and the last, may be shorter.
+            let rest = Some(rest).filter(|rest| !rest.is_empty() || full.is_empty());
+            let fragments: Vec<&[u8]> = full.chunks(room).chain(rest).collect();
+            let count = fragments.len();
+            let header = |(index, fragment): (usize, &&[u8])| {
+                pdu_header(context, false, is_last && index + 1 == count, fragment.len() as u32)
+            };
+            let headers: Vec<_> = fragments.iter().enumerate().map(header).collect();
             // The command set goes out together with the first fragment.
-            let mut slices = [IoSlice::new(&self.out), IoSlice::new(&header), IoSlice::new(&fragment)];
+            let pdus = headers.iter().zip(&fragments).flat_map(|(header, fragment)| [&header[..], fragment]);
+            let mut slices: Vec<_> =
+                std::iter::once(self.out.as_slice()).chain(pdus).map(IoSlice::new).collect();
             self.conversation.write(&mut slices, deadline, SENDING)?;
             self.out.clear();
             if is_last {
@@ -124,8 +149,13 @@ impl Exchange {
         }
     }
 
-    /// Reads the response to a request.
-    fn response(&mut self, field: u16, message_id: u16) -> Result<StoreAnswer, RequestorError> {
+    /// Reads the response to a request, which may name the instance and must not name another.
+    fn response(
+        &mut self,
+        field: u16,
+        message_id: u16,
+        instance: Option<&str>,
+    ) -> Result<StoreAnswer, RequestorError> {
         let deadline = Instant::now() + self.response_time;
         let mut command = Vec::new();
         loop {
@@ -141,6 +171,10 @@ impl Exchange {
                     && response.message_id == message_id
                     && !response.has_data_set
                     && behind.is_empty()
+                    && response
+                        .sop_instance
+                        .as_deref()
+                        .is_none_or(|named| instance.is_none_or(|i| i == named))
             };
             return match Response::parse(&command).filter(belongs) {
                 Some(response) => Ok(response.answer),
@@ -182,15 +216,21 @@ fn take_fragments<'b>(
 mod tests {
     use super::super::testing::{USER_ABORT, hasty, peer, response};
     use super::*;
-    use std::io;
-    use std::thread::JoinHandle;
+    use crate::dicom::Tag;
+    use crate::net::command_set::{CommandWriter, NO_DATA_SET};
+    use std::io::{self, Write};
+    use std::net::TcpListener;
+    use std::thread::{self, JoinHandle};
 
     /// An association with a peer that takes PDUs of this length and says `says` whatever comes.
     fn exchange(peer_max: u32, says: Vec<u8>) -> (Exchange, JoinHandle<Vec<u8>>) {
         let (address, peer) = peer(|_| (), says);
         let options = hasty();
-        let conversation = Conversation::open(address, options.connect, options.max_pdu).unwrap();
-        (Exchange::new(conversation, [1, 3], peer_max, &options), peer)
+        (over(Conversation::open(address, options.connect, options.max_pdu).unwrap(), peer_max), peer)
+    }
+
+    fn over(conversation: Conversation, peer_max: u32) -> Exchange {
+        Exchange::new(conversation, [1, 3], peer_max, &hasty())
     }
 
     #[test]
@@ -212,6 +252,55 @@ mod tests {
     }
 
     #[test]
+    fn f08_a_response_in_drops_and_a_peer_that_takes_nothing_have_their_end() {
+        let (address, _peer) = peer(
+            |stream| {
+                for byte in response(1, C_ECHO, 1).into_iter().take(40) {
+                    let _ = stream.write_all(&[byte]);
+                    thread::sleep(Duration::from_millis(20));
+                }
+            },
+            Vec::new(),
+        );
+        let options = hasty();
+        let mut exchange = over(Conversation::open(address, options.connect, options.max_pdu).unwrap(), 0);
+        assert!(matches!(exchange.echo(1), Err(RequestorError::TimedOut(WAITING))));
+
+        // The system accepts for a listener that does not; nobody reads.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut exchange = over(Conversation::open(address, options.connect, options.max_pdu).unwrap(), 0);
+        exchange.send_time = Duration::from_millis(200);
+        exchange.minimum_rate = 1 << 30;
+        let error = exchange.store(3, "1.2", "1.2.3", &vec![0; 64 << 20]).unwrap_err();
+        assert!(matches!(error, RequestorError::TimedOut(SENDING)), "{error}");
+    }
+
+    #[test]
+    fn f05_a_response_about_another_instance_is_none() {
+        let named = |uid: &str| {
+            let (mut set, mut pdu) = (Vec::new(), Vec::new());
+            let mut writer = CommandWriter::new(&mut set);
+            writer.us(Tag::COMMAND_FIELD, C_STORE | RESPONSE);
+            writer.us(Tag::MESSAGE_ID_BEING_RESPONDED_TO, 1);
+            writer.us(Tag::COMMAND_DATA_SET_TYPE, NO_DATA_SET);
+            writer.us(Tag::STATUS, 0);
+            writer.ui(Tag::AFFECTED_SOP_INSTANCE_UID, uid);
+            writer.finish();
+            frame_command(3, &set, 0, &mut pdu);
+            pdu
+        };
+        for (uid, belongs) in [("1.2.3", true), ("1.2.4", false)] {
+            let (mut exchange, peer) = exchange(0, named(uid));
+            let answer = exchange.store(3, "1.2", "1.2.3", &vec![0u8; 4]);
+            assert_eq!(answer.is_ok(), belongs, "{answer:?}");
+            assert!(belongs || matches!(answer, Err(RequestorError::WrongResponse)));
+            drop(exchange);
+            peer.join().unwrap();
+        }
+    }
+
+    #[test]
     fn message_ids_count_on_and_are_never_zero() {
         let (mut exchange, peer) =
             exchange(0, [response(1, C_ECHO, 65_535), response(1, C_ECHO, 1)].concat());
@@ -225,8 +314,10 @@ mod tests {
 
     #[test]
     fn data_sets_are_cut_to_what_the_peer_takes() {
-        let data_set: Vec<u8> = (0..1_000u32).map(|i| i as u8).collect();
-        for (maximum, expected) in [(0, 1), (u32::MAX, 1), (1_006, 1), (1_005, 2), (64, 18)] {
+        let cases =
+            [(0, 1_000, 1), (u32::MAX, 1_000, 1), (1_006, 1_000, 1), (1_005, 1_000, 2), (64, 20_000, 345)];
+        for (maximum, length, expected) in cases {
+            let data_set: Vec<u8> = (0..length).map(|i| i as u8).collect();
             let (mut exchange, peer) = exchange(maximum, response(3, C_STORE, 1));
             let answer = exchange.store(3, "1.2.840.10008.5.1.4.1.1.2", "1.2.3", &data_set).unwrap();
             assert!(answer.status.is_performed());

@@ -13,12 +13,14 @@ pub struct RequestorOptions {
     pub called: String,
     /// The longest P-DATA-TF PDU that we take and send, in bytes.
     pub max_pdu: u32,
-    /// For each address to accept the connection.
+    /// For the addresses of the peer, one after the other, to accept the connection.
     pub connect: Duration,
     /// For the answer to the association request.
     pub associate: Duration,
-    /// For the peer to take one PDU.
+    /// For the peer to take one piece (256 KiB at most) of a data set.
     pub send: Duration,
+    /// Bytes a second that the peer must take of a whole data set, beyond the first piece.
+    pub minimum_rate: u32,
     /// For the response to a request; the peer may have to store an instance first.
     pub response: Duration,
     /// For the answer to the wish to release the association.
@@ -35,6 +37,7 @@ impl RequestorOptions {
             connect: Duration::from_secs(10),
             associate: Duration::from_secs(30),
             send: Duration::from_secs(60),
+            minimum_rate: 4096,
             response: Duration::from_secs(300),
             release: Duration::from_secs(10),
         }
