@@ -3,16 +3,17 @@
 //! A [`Config`] that was loaded is right: names were looked up, addresses parsed, limits compared. An error names the
 //! file, the line and the key, and everything that is wrong is listed at once.
 
-use crate::codec::ENCODERS;
-use crate::dicom::{TRANSFER_SYNTAXES, TransferSyntax};
-use crate::observe::LogConfig;
-use crate::{net, store};
-use serde::Deserialize;
-use std::fmt;
-use std::path::{Path, PathBuf};
+mod location;
 
-/// The word that means «store what comes».
-const NONE: &str = "none";
+use crate::forward::PeerConfig;
+use crate::observe::LogConfig;
+use crate::queue::{self, QueueUrl};
+use crate::rule::{Compress, Rule, Rules};
+use crate::{net, store};
+use location::line_of;
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 /// All settings of a node.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -22,38 +23,19 @@ pub struct Config {
     pub node: net::Config,
     /// Where instances rest.
     pub store: store::Config,
-    /// What instances are condensed to.
+    /// What instances are condensed to: what a rule inherits.
     pub compress: Compress,
+    /// What is done with which instances; the first rule that fits decides.
+    pub rule: Vec<Rule>,
+    /// Whom instances can be forwarded to.
+    pub peer: Vec<PeerConfig>,
+    /// The names of peers that every instance is forwarded to, whatever its rule says: those of the command line.
+    #[serde(skip)]
+    pub always: Vec<String>,
+    /// Where the queue of deliveries is kept.
+    pub queue: queue::Config,
     /// How the node logs.
     pub log: LogConfig,
-}
-
-/// What received instances are condensed to.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Compress {
-    /// The transfer syntax to store, as a keyword such as `"JPEGLSLossless"` or a UID; `"none"` keeps what came.
-    pub to: Target,
-    /// Decode every encoded frame again and compare it with the received samples before it counts.
-    pub verify: bool,
-    /// What to do with an instance that cannot be condensed.
-    pub otherwise: Otherwise,
-}
-
-/// A transfer syntax that we can write, or none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target(Option<&'static TransferSyntax>);
-
-/// What happens to an instance that cannot be condensed.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Otherwise {
-    /// It is stored as it was received, and acknowledged.
-    #[default]
-    Keep,
-    /// The C-STORE of an uncompressed image fails, and the image is put into quarantine. What is no image, or is
-    /// compressed already, is stored all the same.
-    Refuse,
 }
 
 /// Why there is no configuration.
@@ -95,77 +77,82 @@ impl Config {
             .map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
         let config: Self =
             toml::from_str(&text).map_err(|error| ConfigError::Parse { path: path.to_owned(), error })?;
-        config.checked(Some(path))
+        config.completed().map_err(|faults| {
+            let located = |fault: String| match line_of(&text, &fault) {
+                Some(line) => format!("line {line}: {fault}"),
+                None => fault,
+            };
+            ConfigError::Check {
+                path: Some(path.to_owned()),
+                faults: faults.into_iter().map(located).collect(),
+            }
+        })
     }
 
-    /// Compares the parts with each other and fills in what one part must know of another.
+    /// Checks settings that do not come from a file, or not all of them.
     ///
     /// # Errors
     /// [`ConfigError::Check`] with all faults.
-    pub fn checked(mut self, path: Option<&Path>) -> Result<Self, ConfigError> {
-        let faults: Vec<String> = self.node.check().iter().map(|fault| format!("node.{fault}")).collect();
+    pub fn checked(self) -> Result<Self, ConfigError> {
+        self.completed().map_err(|faults| ConfigError::Check { path: None, faults })
+    }
+
+    /// The rules over what they inherit.
+    pub fn rules(&self) -> Rules {
+        Rules::new(&self.compress, &self.rule, &self.always)
+    }
+
+    /// Where the queue is kept.
+    pub fn queue_url(&self) -> QueueUrl {
+        self.queue.url.clone().unwrap_or_else(|| QueueUrl::in_store(&self.store.path))
+    }
+
+    /// Compares the parts with each other and fills in what one part must know of another; or all that is wrong, one
+    /// sentence a fault, each beginning with its key.
+    fn completed(mut self) -> Result<Self, Vec<String>> {
+        let mut faults: Vec<String> = self.node.check().iter().map(|fault| format!("node.{fault}")).collect();
+        for (index, peer) in self.peer.iter().enumerate() {
+            faults.extend(peer.check().iter().map(|fault| format!("peer[{index}].{fault}")));
+        }
+        faults.extend(twice("peer", self.peer.iter().map(|peer| peer.name.as_str())));
+        faults.extend(twice("rule", self.rule.iter().map(|rule| rule.name.as_str())));
+        faults.extend(self.unknown_peers());
         if !faults.is_empty() {
-            return Err(ConfigError::Check { path: path.map(Path::to_owned), faults });
+            return Err(faults);
         }
         // What we would store anyway is accepted first: it need not be encoded again.
-        self.node.preferred = self.compress.to.0;
+        self.node.preferred = self.compress.target();
         Ok(self)
     }
-}
 
-impl Default for Compress {
-    fn default() -> Self {
-        let to = Target(TransferSyntax::of_name("JPEGLSLossless"));
-        Self { to, verify: true, otherwise: Otherwise::Keep }
-    }
-}
-
-impl Compress {
-    /// The transfer syntax to condense into; `None` keeps what came.
-    pub fn target(&self) -> Option<&'static TransferSyntax> {
-        self.to.0
-    }
-}
-
-impl std::str::FromStr for Target {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        if name.eq_ignore_ascii_case(NONE) {
-            return Ok(Self(None));
+    fn unknown_peers(&self) -> Vec<String> {
+        let known: BTreeSet<&str> = self.peer.iter().map(|peer| peer.name.as_str()).collect();
+        let listed = match known.len() {
+            0 => "there is no [[peer]]".to_owned(),
+            _ => format!("known: {}", known.iter().copied().collect::<Vec<_>>().join(", ")),
+        };
+        let mut faults = Vec::new();
+        for (index, rule) in self.rule.iter().enumerate() {
+            for (place, peer) in
+                rule.forward.iter().enumerate().filter(|(_, peer)| !known.contains(peer.as_str()))
+            {
+                faults.push(format!(
+                    "rule[{index}].forward[{place}]: rule {:?} forwards to {peer:?}, which is no peer ({listed})",
+                    rule.name
+                ));
+            }
         }
-        let writable = || targets().map(|syntax| syntax.keyword).collect::<Vec<_>>().join(", ");
-        let syntax = TransferSyntax::of_name(name).ok_or_else(|| {
-            format!("`{name}` is not a transfer syntax; we can write {}, or `{NONE}`", writable())
-        })?;
-        if !targets().any(|target| target == syntax) {
-            return Err(format!(
-                "we cannot write {}; we can write {}, or `{NONE}`",
-                syntax.keyword,
-                writable()
-            ));
-        }
-        Ok(Self(Some(syntax)))
+        faults
     }
 }
 
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.map_or(NONE, |syntax| syntax.keyword))
-    }
-}
-
-impl<'de> Deserialize<'de> for Target {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-/// The transfer syntaxes that there is an encoder for, each once.
-fn targets() -> impl Iterator<Item = &'static TransferSyntax> {
-    TRANSFER_SYNTAXES
-        .iter()
-        .filter(|syntax| ENCODERS.iter().any(|encoder| encoder.transfer_syntax() == syntax.uid))
+/// A fault for each name that was given before.
+fn twice<'n>(section: &str, names: impl Iterator<Item = &'n str>) -> Vec<String> {
+    let names: Vec<&str> = names.collect();
+    let repeated = names.iter().enumerate().filter(|(index, name)| names[..*index].contains(name));
+    repeated
+        .map(|(index, name)| format!("{section}[{index}].name: there is another {section} {name:?}"))
+        .collect()
 }
 
 fn source_name(path: Option<&Path>) -> String {
@@ -178,7 +165,7 @@ mod tests {
 
     fn parse(text: &str) -> Result<Config, String> {
         let config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
-        config.checked(None).map_err(|error| error.to_string())
+        config.checked().map_err(|error| error.to_string())
     }
 
     #[test]
@@ -199,7 +186,8 @@ mod tests {
     fn the_file_in_config_says_what_the_defaults_are() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/condenser.toml");
         let file = Config::load(&path).unwrap();
-        let default = Config::default().checked(None).unwrap();
+        let mut default = Config::default().checked().unwrap();
+        default.queue.url = Some(default.queue_url());
         assert_eq!(format!("{file:?}"), format!("{default:?}"));
     }
 
@@ -224,6 +212,38 @@ mod tests {
         assert_eq!(keyword("[compress]\nto = \"1.2.840.10008.1.2.4.80\"\n"), Some("JPEGLSLossless"));
         assert_eq!(keyword("[compress]\nto = \"none\"\n"), None);
         assert_eq!(keyword(""), Some("JPEGLSLossless"));
+    }
+
+    #[test]
+    fn faults_between_parts_are_listed_at_once_with_line_and_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("condenser.toml");
+        std::fs::write(
+            &path,
+            "[node]\nae_title = ''\n\n[[peer]]\nname = 'a'\nae_title = 'A'\naddress = 'a:104'\n\n\
+             [[peer]]\nname = 'a'\nae_title = 'A'\naddress = 'b:104'\nconcurrency = 0\n\n\
+             [[rule]]\nname = 'r'\nforward = ['a', 'b']\n\n[[rule]]\nname = 'r'\n",
+        )
+        .unwrap();
+        let error = Config::load(&path).unwrap_err().to_string();
+        for fault in [
+            "condenser.toml",
+            "line 2: node.ae_title",
+            "line 10: peer[1].name: there is another peer \"a\"",
+            "line 13: peer[1].concurrency",
+            "line 17: rule[0].forward[1]: rule \"r\" forwards to \"b\", which is no peer (known: a)",
+            "line 20: rule[1].name: there is another rule \"r\"",
+        ] {
+            assert!(error.contains(fault), "{fault}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_queue_lies_in_the_store_unless_it_is_told_otherwise() {
+        let url = |text: &str| parse(text).unwrap().queue_url().to_string();
+        assert_eq!(url(""), "sqlite:data/queue.db");
+        assert_eq!(url("[store]\npath = '/srv/dicom'\n"), "sqlite:/srv/dicom/queue.db");
+        assert_eq!(url("[queue]\nurl = 'sqlite:/var/lib/q.db'\n"), "sqlite:/var/lib/q.db");
     }
 
     #[test]

@@ -11,7 +11,8 @@
 //! cli            one file a command
 //! node           the journey of an instance; statuses; start and end
 //! config         the file as types
-//! store          drafts, the tree, what makes them durable
+//! forward        delivery to peers
+//! queue  rule  store   what is still to be delivered  |  facts → decision  |  drafts, the tree, what makes them durable
 //! codec   net    encoders, decoders, proof  |  associations, messages, both sides
 //! dicom  observe UIDs, elements, pixels     |  log, counters
 //! ```
@@ -38,7 +39,10 @@ pub mod cli;
 pub mod codec;
 pub mod config;
 pub mod dicom;
+pub mod forward;
 pub mod net;
 pub mod node;
 pub mod observe;
+pub mod queue;
+pub mod rule;
 pub mod store;

@@ -6,10 +6,11 @@
 mod made;
 
 use condenser::codec::{Coded, DECODERS};
-use condenser::config::{Config, Otherwise};
+use condenser::config::Config;
 use condenser::dicom::{EncapsulatedFrames, FileMeta, ImagePixel, Limits, TransferSyntax, Uid, uids, walk};
 use condenser::net::{Association, Received, ReceivedBytes, ReceivedUid, Status, StoreAnswer, StoreHandler};
 use condenser::node::Node;
+use condenser::rule::Otherwise;
 use condenser::store::{Durability, Receipt, Tree};
 use made::{CT, DataSet, Image};
 use std::fs;
@@ -265,6 +266,18 @@ fn refuse_turns_kept_as_received_into_a_failure_and_a_quarantined_file() {
     assert_eq!((bench.instances().len(), bench.quarantined()), (0, 1));
     let report = DataSet::default().uid(8, 0x16, CT).uid(8, 0x18, "1.2.10").0;
     assert_eq!(bench.send(report, "1.2.10").status, Status::SUCCESS, "there is nothing to condense in it");
+}
+
+#[test]
+fn the_first_rule_that_fits_decides_what_an_instance_is_condensed_to() {
+    let bench = Bench::new(|config| {
+        let text = "[[rule]]\nname = 'mr'\nmodality = ['MR']\nto = 'none'\n\
+                    [[rule]]\nname = 'ct'\ncalling = ['MODALITY']\nsop_class = ['CTImageStorage']\nto = 'RLELossless'\n\
+                    [[rule]]\nname = 'late'\nto = 'none'\n";
+        config.rule = toml::from_str::<Config>(text).unwrap().rule;
+    });
+    assert_eq!(bench.send(Image::slope("1.2.9", 32, 32).data_set(), "1.2.9").status, Status::SUCCESS);
+    assert_eq!(bench.stored(PLACE).meta.transfer_syntax, uids::RLE_LOSSLESS);
 }
 
 #[test]

@@ -21,11 +21,10 @@ fn table(heading: &str) -> Vec<Vec<String>> {
     rows.map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
 }
 
-#[test]
-fn every_key_of_the_configuration_is_in_the_table_with_its_default() {
-    let file: toml::Table = toml::from_str(&text("config/condenser.toml")).unwrap();
+/// All keys below `section`, joined by dots, each with its value as TOML.
+fn keys(section: toml::Table) -> BTreeSet<(String, String)> {
     let mut keys = BTreeSet::new();
-    let mut open: Vec<(String, toml::Value)> = file.into_iter().collect();
+    let mut open: Vec<(String, toml::Value)> = section.into_iter().collect();
     while let Some((key, value)) = open.pop() {
         match value {
             toml::Value::Table(table) => {
@@ -36,10 +35,30 @@ fn every_key_of_the_configuration_is_in_the_table_with_its_default() {
             }
         }
     }
-    let bare = |cell: &str| cell.trim_matches('`').to_owned();
+    keys
+}
+
+fn bare(cell: &str) -> String {
+    cell.trim_matches('`').to_owned()
+}
+
+#[test]
+fn every_key_of_a_rule_and_of_a_peer_is_in_its_table() {
+    let file: toml::Table = toml::from_str(&text("config/forwarding.toml")).unwrap();
+    for (heading, section) in [("Rules", "rule"), ("Peers", "peer")] {
+        let fullest = file[section].as_array().unwrap()[0].as_table().unwrap().clone();
+        let written: BTreeSet<String> = keys(fullest).into_iter().map(|(key, _)| key).collect();
+        let shown: BTreeSet<String> = table(heading).iter().map(|row| bare(&row[0])).collect();
+        assert_eq!(shown, written, "{heading}");
+    }
+}
+
+#[test]
+fn every_key_of_the_configuration_is_in_the_table_with_its_default() {
+    let file: toml::Table = toml::from_str(&text("config/condenser.toml")).unwrap();
     let shown: BTreeSet<_> =
         table("Configuration").iter().map(|row| (bare(&row[0]), bare(&row[1]))).collect();
-    assert_eq!(shown, keys);
+    assert_eq!(shown, keys(file));
 }
 
 #[test]

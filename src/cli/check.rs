@@ -1,6 +1,7 @@
 //! `condenser check`: tells whether a configuration file is right, and all that is wrong with it.
 
 use super::outcome::{CommandError, Outcome};
+use super::text::Shown;
 use crate::config::Config;
 use clap::Args;
 use std::io::Write;
@@ -23,7 +24,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     let config = match &arguments.config {
         Some(path) => Config::load(path),
-        None => Config::default().checked(None),
+        None => Config::default().checked(),
     };
     let config = config.map_err(|error| CommandError::Usage(error.to_string()))?;
     let mut out = std::io::stdout().lock();
@@ -31,11 +32,33 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     writeln!(out, "AE title    {}", config.node.ae_title)?;
     writeln!(out, "listens on  {}", listen.join(", "))?;
     writeln!(out, "stores in   {} as {}", config.store.path.display(), config.store.layout)?;
-    writeln!(
-        out,
-        "condenses   to {}{}",
-        config.compress.to,
-        if config.compress.verify { ", verified" } else { "" }
-    )?;
+    let rules = config.rules();
+    for (index, decision) in rules.decisions().enumerate() {
+        let whose = decision.rule.as_deref().unwrap_or(if index == 0 { "all" } else { "all others" });
+        let verified = if decision.compress.verify { ", verified" } else { "" };
+        write!(out, "condenses   {}: to {}{verified}", Shown(whose), decision.compress.to)?;
+        match &decision.forward[..] {
+            [] => writeln!(out)?,
+            peers => writeln!(
+                out,
+                "; forwards to {}, priority {}",
+                Shown(&peers.join(", ")),
+                decision.priority.name()
+            )?,
+        }
+    }
+    for peer in &config.peer {
+        let commit = if peer.commit { ", with Storage Commitment" } else { "" };
+        writeln!(
+            out,
+            "peer        {}: {}@{}{commit}",
+            Shown(&peer.name),
+            Shown(&peer.ae_title),
+            Shown(&peer.address.to_string())
+        )?;
+    }
+    if rules.forward_anything() {
+        writeln!(out, "queues in   {}", config.queue_url())?;
+    }
     Ok(Outcome::Done)
 }

@@ -1,7 +1,7 @@
 //! A DICOM peer as it is typed: `AE@HOST:PORT`.
 
 use super::outcome::CommandError;
-use crate::net::is_ae_title;
+use crate::net::{NotAPeerAddress, PeerAddress, is_ae_title};
 use std::fmt;
 use std::str::FromStr;
 
@@ -31,6 +31,11 @@ impl Peer {
         }
     }
 
+    /// Where it listens.
+    pub(super) fn address(&self) -> PeerAddress {
+        PeerAddress { host: self.host.clone(), port: self.port }
+    }
+
     /// Its AE title, or the node's default.
     pub(super) fn called(&self) -> &str {
         self.ae_title.as_deref().unwrap_or(DEFAULT_AE_TITLE)
@@ -46,32 +51,15 @@ impl FromStr for Peer {
             Some((title, address)) => (Some(ae_title(title)?), address),
             None => (None, text),
         };
-        let (host, port) = address.rsplit_once(':').ok_or("the port is missing: [AE@]HOST:PORT")?;
-        let port = port.parse().ok().filter(|port| *port != 0);
-        let port = port.ok_or("the port must be a number from 1 to 65535")?;
-        let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
-            Some(host) => host,
-            None if host.contains(':') => {
-                return Err("write an IPv6 address in brackets: [::1]:11112".to_owned());
-            }
-            None => host,
-        };
-        if host.is_empty() {
-            return Err("the host is missing: [AE@]HOST:PORT".to_owned());
-        }
-        Ok(Self { ae_title, host: host.to_owned(), port })
+        let PeerAddress { host, port } =
+            address.parse().map_err(|error: NotAPeerAddress| error.to_string())?;
+        Ok(Self { ae_title, host, port })
     }
 }
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port, .. } = self;
-        let called = self.called();
-        if host.contains(':') {
-            write!(f, "{called}@[{host}]:{port}")
-        } else {
-            write!(f, "{called}@{host}:{port}")
-        }
+        write!(f, "{}@{}", self.called(), self.address())
     }
 }
 

@@ -1,9 +1,12 @@
 //! `condenser serve`: runs a node.
 
 use super::outcome::{CommandError, Outcome};
-use crate::config::{Config, ConfigError, Target};
+use super::peer::Peer;
+use crate::config::{Config, ConfigError};
+use crate::forward::PeerConfig;
 use crate::node;
 use crate::observe::start_log;
+use crate::rule::Target;
 use crate::store::Durability;
 use clap::Args;
 use std::net::SocketAddr;
@@ -14,6 +17,8 @@ Examples:
   condenser serve
       listen on 127.0.0.1:11112 as CONDENSER, store JPEG-LS Lossless below ./data
   condenser serve --listen 0.0.0.0:104 --ae-title ARCHIVE --store /srv/dicom --to RLELossless
+  condenser serve --forward ARCHIVE@pacs.example:104
+      and forward everything to an archive
   condenser serve --config /etc/condenser/condenser.toml
 
 A first SIGTERM or Ctrl-C lets running transfers end, a second one stops at once.";
@@ -34,9 +39,12 @@ pub(super) struct Arguments {
     /// The folder of the store
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
-    /// The transfer syntax to store: a keyword, a UID, or `none` to keep what comes
+    /// The transfer syntax to store, where a rule does not say another: a keyword, a UID, or `none` to keep what comes
     #[arg(long, value_name = "SYNTAX")]
     to: Option<Target>,
+    /// A peer that every instance is forwarded to, besides those that its rule names; may be given several times
+    #[arg(long, value_name = "[AE@]HOST:PORT")]
+    forward: Vec<Peer>,
     /// Do not decode and compare every encoded frame before it counts
     #[arg(long)]
     no_verify: bool,
@@ -75,7 +83,12 @@ impl Arguments {
             config.store.durability = durability;
         }
         config.compress.verify &= !self.no_verify;
-        config.checked(None).map_err(usage)
+        for peer in &self.forward {
+            let name = peer.to_string();
+            config.peer.push(PeerConfig::new(&name, peer.called(), peer.address()));
+            config.always.push(name);
+        }
+        config.checked().map_err(usage)
     }
 }
 

@@ -33,6 +33,7 @@ mod traversal;
 mod uid;
 mod vr;
 mod walk;
+mod wildcard;
 mod window;
 
 pub use dataset::{DataSet, Element, ValueError};
@@ -59,3 +60,4 @@ pub use transfer_syntax::{Fidelity, PixelCoding, TRANSFER_SYNTAXES, TransferSynt
 pub use uid::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, Uid, UidError};
 pub use vr::Vr;
 pub use walk::{walk, walk_as_found};
+pub use wildcard::Wildcard;

@@ -5,6 +5,7 @@
 //! spooled. What is done with an instance is for the [`StoreHandler`] to say; this room only reports facts.
 
 mod acceptor;
+mod address_range;
 mod associate;
 mod associate_writer;
 mod command_set;
@@ -21,6 +22,8 @@ mod negotiation;
 mod patience;
 mod pdata;
 mod pdu;
+mod peer_address;
+mod priority;
 mod proposal;
 mod reasons;
 mod received;
@@ -35,15 +38,19 @@ mod testing;
 mod transport;
 mod units;
 
+pub use address_range::{AddressRange, NotAnAddressRange};
 pub use config::{Config, ConfigError, DEFAULT_MAX_PDU, Deadlines, Limits, UnknownSopClasses, is_ae_title};
 pub use handler::{
     Association, Connection, Context, ContextRefusal, Failure, MoveOriginator, Outcome, Received,
     ReceivedUid, Refusal, Step, StoreAnswer, StoreHandler, Tally,
 };
 pub use listener::serve;
+pub use peer_address::{NotAPeerAddress, PeerAddress};
+pub use priority::Priority;
 pub use reasons::{Rejection, Violation, abort_in_words, rejection_in_words};
 pub use received::ReceivedBytes;
 pub use requestor::Requestor;
 pub use requestor_error::RequestorError;
 pub use requestor_options::{ProposedContext, RequestorOptions};
 pub use status::{Category, Status};
+pub use units::{bytes as read_bytes, duration as read_duration};

@@ -19,15 +19,16 @@ const SIZES: &[(&str, u64)] = &[
 ];
 
 /// Reads a duration such as `"15 s"`; a number without a unit is refused, since nobody could tell what it counts.
-pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+/// For `#[serde(deserialize_with)]`.
+pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     measure(&text, TIMES).map(Duration::from_millis).ok_or_else(|| {
         de::Error::custom(format!("{text:?} is not a duration such as \"15 s\" or \"500 ms\""))
     })
 }
 
-/// Reads a size in bytes: a number, or text such as `"64 MiB"`.
-pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+/// Reads a size in bytes: a number, or text such as `"64 MiB"`. For `#[serde(deserialize_with)]`.
+pub fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Size {

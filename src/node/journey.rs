@@ -3,17 +3,17 @@
 use super::scan::Scanned;
 use super::status::Failure;
 use crate::codec::{self, CompressError, Options, Reason, Report};
-use crate::config::{Compress, Otherwise};
-use crate::dicom::{DataSet, FileMeta, Limits, Source, TransferSyntax, in_pieces};
+use crate::dicom::{FileMeta, Limits, Source, Tag, TransferSyntax, in_pieces};
 use crate::net::Received;
 use crate::observe::Counters;
+use crate::rule::{Compress, Decision, Facts, Otherwise, Rules};
 use crate::store::{Digest, Draft, Identity, Receipt, ReceiptOutcome, Stored, Tree};
 use std::io::Write;
 
 /// The parts that a journey passes through.
 pub struct Node {
     pub(super) tree: Tree,
-    pub(super) compress: Compress,
+    pub(super) rules: Rules,
     pub(super) limits: Limits,
     pub(super) counters: Counters,
 }
@@ -43,63 +43,75 @@ impl Node {
         if let Some(path) = self.tree.find(&identity, &digest)? {
             return Ok(Arrival { stored: Stored::Same(path), condensed: None, file_bytes: 0 });
         }
+        let decision = self.decide(&scanned, received)?;
         let label = Label { identity: &identity, digest, received: scanned.transfer_syntax };
         let mut draft = self.tree.draft()?;
-        let condensed = match self.decide(&scanned) {
-            Ok((data_set, target)) => self.condense(&scanned, data_set, target, &label, &mut draft)?,
-            Err(reason) => Err(reason),
-        };
+        let condensed = condense(&decision.compress, &scanned, &label, &mut draft)?;
         if let Err(reason) = &condensed {
-            self.keep(received, reason, &label, &mut draft)?;
+            keep(&decision.compress, received, reason, &label, &mut draft)?;
         }
         let file_bytes = draft.len();
         let stored = self.tree.commit(draft, &identity, &digest)?;
         Ok(Arrival { stored, condensed: Some(condensed), file_bytes })
     }
 
-    /// The elements and the syntax to condense them into, or why the instance stays as it came.
-    fn decide<'s>(&self, scanned: &'s Scanned<'_>) -> Result<(&'s DataSet, &'static TransferSyntax), Reason> {
-        let target = self.compress.target().ok_or(Reason::NoTarget)?;
-        Ok((scanned.contents.as_ref().map_err(Clone::clone)?, target))
+    /// What is to be done with the instance.
+    fn decide(&self, scanned: &Scanned<'_>, received: &Received) -> Result<&Decision, Failure> {
+        let association = &received.association;
+        let facts = Facts {
+            calling: &association.calling,
+            called: &association.called,
+            from: Some(association.peer.ip()),
+            sop_class: &received.sop_class.text,
+            transfer_syntax: received.transfer_syntax.uid,
+            modality: &scanned.text(Tag::MODALITY)?,
+            station_name: &scanned.text(Tag::STATION_NAME)?,
+            body_part: &scanned.text(Tag::BODY_PART_EXAMINED)?,
+        };
+        Ok(self.rules.decide(&facts))
     }
+}
 
-    /// Writes the condensed instance into the draft. The inner error is any doubt about the result.
-    fn condense(
-        &self,
-        scanned: &Scanned<'_>,
-        data_set: &DataSet,
-        target: &'static TransferSyntax,
-        label: &Label<'_>,
-        draft: &mut Draft,
-    ) -> Result<Result<Report, Reason>, Failure> {
-        let meta = label.file_meta(target, ReceiptOutcome::Condensed, None);
-        let options = Options { verify: self.compress.verify, ..Options::default() };
-        match codec::compress(scanned.source(), data_set, target, &meta, &options, draft) {
-            Ok(report) => Ok(Ok(report)),
-            Err(CompressError::Kept(reason)) => Ok(Err(reason)),
-            Err(CompressError::Io(error)) => Err(draft.failure(error).into()),
-        }
+/// Writes the condensed instance into the draft. The inner error is why it stays as it came: there is nothing to condense
+/// or no syntax to condense it into, or any doubt about the result.
+fn condense(
+    compress: &Compress,
+    scanned: &Scanned<'_>,
+    label: &Label<'_>,
+    draft: &mut Draft,
+) -> Result<Result<Report, Reason>, Failure> {
+    let Some(target) = compress.target() else { return Ok(Err(Reason::NoTarget)) };
+    let data_set = match &scanned.contents {
+        Ok(data_set) => data_set,
+        Err(reason) => return Ok(Err(reason.clone())),
+    };
+    let meta = label.file_meta(target, ReceiptOutcome::Condensed, None);
+    let options = Options { verify: compress.verify, ..Options::default() };
+    match codec::compress(scanned.source(), data_set, target, &meta, &options, draft) {
+        Ok(report) => Ok(Ok(report)),
+        Err(CompressError::Kept(reason)) => Ok(Err(reason)),
+        Err(CompressError::Io(error)) => Err(draft.failure(error).into()),
     }
+}
 
-    /// Writes the instance into the draft as it was received, byte for byte behind the file meta information.
-    fn keep(
-        &self,
-        received: &Received,
-        reason: &Reason,
-        label: &Label<'_>,
-        draft: &mut Draft,
-    ) -> Result<(), Failure> {
-        if self.compress.otherwise == Otherwise::Refuse && !reason.is_nothing_to_condense() {
-            return Err(Failure::Refused(reason.clone()));
-        }
-        let meta = label.file_meta(received.transfer_syntax, ReceiptOutcome::Kept, Some(reason.name()));
-        let data_set = &received.data_set;
-        let written = draft
-            .reset()
-            .and_then(|()| meta.write(draft))
-            .and_then(|()| in_pieces(data_set, 0..data_set.len(), |bytes| draft.write_all(&bytes)));
-        written.map_err(|error| draft.failure(error).into())
+/// Writes the instance into the draft as it was received, byte for byte behind the file meta information.
+fn keep(
+    compress: &Compress,
+    received: &Received,
+    reason: &Reason,
+    label: &Label<'_>,
+    draft: &mut Draft,
+) -> Result<(), Failure> {
+    if compress.otherwise == Otherwise::Refuse && !reason.is_nothing_to_condense() {
+        return Err(Failure::Refused(reason.clone()));
     }
+    let meta = label.file_meta(received.transfer_syntax, ReceiptOutcome::Kept, Some(reason.name()));
+    let data_set = &received.data_set;
+    let written = draft
+        .reset()
+        .and_then(|()| meta.write(draft))
+        .and_then(|()| in_pieces(data_set, 0..data_set.len(), |bytes| draft.write_all(&bytes)));
+    written.map_err(|error| draft.failure(error).into())
 }
 
 /// What the file says of itself: who it is, and what was received.

@@ -59,7 +59,7 @@ impl Node {
     /// A node over an opened store.
     pub fn new(tree: Tree, config: &Config) -> Self {
         let limits = Limits::default();
-        Self { tree, compress: config.compress.clone(), limits, counters: Counters::default() }
+        Self { tree, rules: config.rules(), limits, counters: Counters::default() }
     }
 
     fn report_counts(&self) {

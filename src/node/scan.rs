@@ -71,6 +71,18 @@ impl<'r> Scanned<'r> {
         self.bytes.source()
     }
 
+    /// A text of the data set, without padding; empty where there is none that can be read.
+    ///
+    /// # Errors
+    /// [`Failure::Spool`].
+    pub(super) fn text(&self, tag: Tag) -> Result<String, Failure> {
+        let Ok(data_set) = &self.contents else { return Ok(String::new()) };
+        match data_set.text(self.source(), tag) {
+            Err(ValueError::Io(error)) => Err(Failure::Spool(error)),
+            value => Ok(value.ok().flatten().unwrap_or_default()),
+        }
+    }
+
     /// Which instance this is, by UIDs that keep to the rules and agree with those of the command.
     ///
     /// # Errors

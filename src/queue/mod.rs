@@ -1,0 +1,5 @@
+//! What is still to be delivered.
+
+mod config;
+
+pub use config::{Config, QueueUrl};
