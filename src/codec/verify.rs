@@ -91,12 +91,13 @@ thread_local! {
 #[cfg(test)]
 mod tests {
     use super::super::cells::unused_bits_are_canonical;
-    use super::super::encoder::{Encoder, Frame};
+    use super::super::encoder::{EncodeError, Encoder, Frame};
     use super::super::encoders::ENCODERS;
     use super::super::parameters::Parameters;
-    use super::super::testing::{decoder_for, encoder_for, image, noise, stored};
+    use super::super::profile::allows;
+    use super::super::testing::{decoder_for, image, noise, stored};
     use super::*;
-    use crate::dicom::{ImagePixel, Photometric, uids};
+    use crate::dicom::{ImagePixel, Photometric, TransferSyntax, uids};
 
     /// What the cells of a test frame hold.
     const CONTENTS: &[&str] = &["zeros", "maximum", "gradient", "noise", "checker", "minimum"];
@@ -134,73 +135,85 @@ mod tests {
 
     #[test]
     fn a_changed_codestream_is_noticed() {
-        let image = stored(12, true, image(40, 40, 16, 1, 0));
-        let cells = cells_of(&image, "gradient");
-        let frame = Frame { cells: &cells, image: &image };
-        for encoder in ENCODERS {
-            let mut codestream = Vec::new();
-            encode(*encoder, &frame, &mut codestream);
-            let decoder = decoder_for(encoder.transfer_syntax());
-            let judge = |codestream: &[u8]| {
-                verify(decoder, &Coded::alike(codestream, &image), &cells, Exactness::Exact)
-            };
+        for encoder in ENCODERS.iter().filter(|encoder| exactness(**encoder) == Exactness::Exact) {
+            let image = image_for(*encoder);
+            let cells = cells_of(&image, "gradient");
+            let mut codestream = encode(*encoder, &Frame { cells: &cells, image: &image }).unwrap();
+            let judge = |codestream: &[u8]| judge(*encoder, codestream, &image, &cells);
             assert_eq!(judge(&codestream).map(|deviation| deviation.largest), Ok(0));
-            let last = codestream.len() - 8;
-            codestream[last] ^= 0x10;
+            let middle = codestream.len() / 2;
+            codestream[middle] ^= 0x10;
             assert!(judge(&codestream).is_err(), "{}", encoder.name());
         }
     }
 
     #[test]
-    fn a_codestream_of_another_frame_is_refused_by_its_header() {
-        let image = stored(12, false, image(40, 40, 16, 1, 0));
-        let cells = cells_of(&image, "gradient");
-        let frame = Frame { cells: &cells, image: &image };
-        let mut codestream = Vec::new();
+    fn a_codestream_of_another_frame_is_refused() {
         for encoder in ENCODERS {
-            encode(*encoder, &frame, &mut codestream);
+            let image = image_for(*encoder);
+            let cells = cells_of(&image, "gradient");
+            let codestream = encode(*encoder, &Frame { cells: &cells, image: &image }).unwrap();
             let wide = ImagePixel { samples: 3, photometric: Photometric::Rgb, ..image.clone() };
-            let error = decoder_for(encoder.transfer_syntax())
-                .decode(&Coded::alike(&codestream, &wide), &mut Vec::new())
-                .unwrap_err();
-            assert!(matches!(error, DecodeError::OtherFrame { .. }), "{}: {error}", encoder.name());
-        }
-        encode(encoder_for(uids::JPEG_LS_LOSSLESS), &frame, &mut codestream);
-        let deep = ImagePixel { rows: 41, ..image.clone() };
-        let coded = Coded::alike(&codestream, &deep);
-        let error = decoder_for(uids::JPEG_LS_LOSSLESS).decode(&coded, &mut Vec::new());
-        assert!(matches!(error, Err(DecodeError::OtherFrame { .. })), "{error:?}");
-    }
-
-    fn encode(encoder: &dyn Encoder, frame: &Frame<'_>, codestream: &mut Vec<u8>) {
-        encoder.encode(frame, &Parameters::default(), codestream).unwrap();
-    }
-
-    fn prove(image: &ImagePixel, cells: &[u8], content: &str) -> usize {
-        let mut proven = 0;
-        for encoder in ENCODERS {
-            let takes = match encoder.name() {
-                "charls" => image.bits_allocated <= 16,
-                _ => true,
-            };
-            if takes {
-                round_trip(*encoder, image, cells, content);
-                proven += 1;
+            let tall = ImagePixel { rows: 41, ..image.clone() };
+            for other in [wide, tall] {
+                let error = decoder_for(encoder.transfer_syntax())
+                    .decode(&Coded::alike(&codestream, &other), &mut Vec::new())
+                    .unwrap_err();
+                // RLE has no rows in its header, so that a taller frame is one that lacks bytes.
+                let by_header = matches!(error, DecodeError::OtherFrame { .. });
+                assert!(by_header || encoder.transfer_syntax() == uids::RLE_LOSSLESS, "{error}");
             }
         }
-        proven
     }
 
-    fn round_trip(encoder: &dyn Encoder, image: &ImagePixel, cells: &[u8], content: &str) {
-        let frame = Frame { cells, image };
+    fn exactness(encoder: &dyn Encoder) -> Exactness {
+        encoder.exactness(&Parameters::default())
+    }
+
+    fn encode(encoder: &dyn Encoder, frame: &Frame<'_>) -> Result<Vec<u8>, EncodeError> {
         let mut codestream = Vec::new();
+        encoder.encode(frame, &Parameters::default(), &mut codestream).map(|()| codestream)
+    }
+
+    fn judge(
+        encoder: &dyn Encoder,
+        codestream: &[u8],
+        image: &ImagePixel,
+        cells: &[u8],
+    ) -> Result<Deviation, VerifyError> {
+        let encoded = encoder.image_after(image, &Parameters::default());
+        let coded = Coded { codestream, encoded: &encoded, native: image };
+        verify(decoder_for(encoder.transfer_syntax()), &coded, cells, exactness(encoder))
+    }
+
+    /// A smooth image of 40 x 40 that the encoder takes.
+    fn image_for(encoder: &dyn Encoder) -> ImagePixel {
+        let deep = stored(12, true, image(40, 40, 16, 1, 0));
+        let flat = image(40, 40, 8, 1, 0);
+        let takes = |image: &ImagePixel| is_allowed(encoder, image);
+        [deep, flat].into_iter().find(takes).unwrap_or_else(|| panic!("{} takes neither", encoder.name()))
+    }
+
+    fn is_allowed(encoder: &dyn Encoder, image: &ImagePixel) -> bool {
+        allows(TransferSyntax::of_uid(encoder.transfer_syntax()).unwrap(), image).is_ok()
+    }
+
+    /// What the standard allows an encoder must take; what it takes beyond (signed colour, 32 bits) must come back too.
+    fn prove(image: &ImagePixel, cells: &[u8], content: &str) -> usize {
+        ENCODERS.iter().filter(|encoder| round_trip(**encoder, image, cells, content)).count()
+    }
+
+    /// Whether the encoder takes such an image. If it does, the frame comes back as exactly as it says.
+    fn round_trip(encoder: &dyn Encoder, image: &ImagePixel, cells: &[u8], content: &str) -> bool {
         let name = encoder.name();
-        encoder
-            .encode(&frame, &Parameters::default(), &mut codestream)
+        let codestream = match encode(encoder, &Frame { cells, image }) {
+            Ok(codestream) => codestream,
+            Err(EncodeError::Unsupported { .. }) if !is_allowed(encoder, image) => return false,
+            Err(error) => panic!("{name} {image:?} {content}: {error}"),
+        };
+        judge(encoder, &codestream, image, cells)
             .unwrap_or_else(|error| panic!("{name} {image:?} {content}: {error}"));
-        let coded = Coded::alike(&codestream, image);
-        verify(decoder_for(encoder.transfer_syntax()), &coded, cells, Exactness::Exact)
-            .unwrap_or_else(|error| panic!("{name} {image:?} {content}: {error}"));
+        true
     }
 
     fn images() -> impl Iterator<Item = ImagePixel> {

@@ -239,23 +239,30 @@ def decode(path: Path, target: str, plugin: str) -> bytes:
     return np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes()
 
 
-def decoded_hash(path: Path, target: str, plugin: str) -> str:
-    """SHA-256 of the decoded cells. In a child process: GDCM ends its whole process on some streams."""
+def decoded(path: Path, target: str, plugin: str) -> bytes:
+    """As `decode`, in a child process: GDCM ends its whole process on some streams."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        try:
-            os.write(writing, b"=" + hashlib.sha256(decode(path, target, plugin)).hexdigest().encode())
-        except BaseException as error:  # noqa: BLE001
-            os.write(writing, f"{type(error).__name__}: {error}".encode()[:1000])
+        os.close(reading)
+        with os.fdopen(writing, "wb") as pipe:
+            try:
+                pipe.write(b"=" + decode(path, target, plugin))
+            except BaseException as error:  # noqa: BLE001
+                pipe.write(f"{type(error).__name__}: {error}".encode()[:1000])
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
-        answer = pipe.read().decode(errors="replace")
+        answer = pipe.read()
     _, status = os.waitpid(child, 0)
-    if not answer.startswith("="):
-        raise RuntimeError(answer or f"the decoder ended its process with status {status}")
+    if not answer.startswith(b"="):
+        raise RuntimeError(answer.decode(errors="replace") or f"the decoder ended its process with status {status}")
     return answer[1:]
+
+
+def decoded_hash(path: Path, target: str, plugin: str) -> str:
+    """SHA-256 of the decoded cells."""
+    return hashlib.sha256(decoded(path, target, plugin)).hexdigest()
 
 
 def judge_all(corpus: Path, tree: Path, answers: list[dict], target: str) -> list[Verdict]:

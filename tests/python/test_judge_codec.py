@@ -38,13 +38,24 @@ class JudgeCodec(unittest.TestCase):
         write(self.path, self.cells)
 
     def test_right_cells_pass(self) -> None:
-        faults, good, _ = judge(self.path, hashlib.sha256(self.cells.tobytes()).hexdigest())
+        faults, good, _ = judge(self.path, hashlib.sha256(self.cells.tobytes()).hexdigest(), 0)
         self.assertEqual(faults, [])
         self.assertGreaterEqual(len(good), 2)
 
     def test_one_other_bit_is_a_fault_of_every_decoder(self) -> None:
         self.cells[3, 3] ^= 1
-        faults, good, _ = judge(self.path, hashlib.sha256(self.cells.tobytes()).hexdigest())
+        faults, good, _ = judge(self.path, hashlib.sha256(self.cells.tobytes()).hexdigest(), 0)
+        self.assertEqual(good, [])
+        self.assertGreaterEqual(len(faults), 3)
+
+    def test_a_sample_beyond_the_bound_is_a_fault(self) -> None:
+        self.cells[3, 3] ^= 2
+        wanted = self.cells.tobytes()
+        self.path.with_suffix(".cells").write_bytes(wanted)
+        faults, good, _ = judge(self.path, hashlib.sha256(wanted).hexdigest(), 2)
+        self.assertEqual(faults, [])
+        self.assertGreaterEqual(len(good), 2)
+        faults, good, _ = judge(self.path, hashlib.sha256(wanted).hexdigest(), 1)
         self.assertEqual(good, [])
         self.assertGreaterEqual(len(faults), 3)
 
@@ -52,7 +63,7 @@ class JudgeCodec(unittest.TestCase):
         data = self.path.read_bytes()
         at = data.index((2).to_bytes(4, "little") + (64).to_bytes(4, "little"))
         self.path.write_bytes(data[:at] + b"\x09" + data[at + 1 :])
-        faults, _, refused = judge(self.path, "")
+        faults, _, refused = judge(self.path, "", 0)
         self.assertTrue(faults)
         self.assertTrue(refused)
 
