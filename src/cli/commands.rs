@@ -29,7 +29,7 @@ enum Command {
     Compress(compress::Arguments),
     /// Ask a DICOM peer for a sign of life.
     Echo(echo::Arguments),
-    /// Send files and folders to a DICOM peer, as they are.
+    /// Send files and folders to a DICOM peer, compressing nothing anew.
     Send(send::Arguments),
     /// Show what files are and what they can be compressed to; nothing of the patient.
     Inspect(inspect::Arguments),

@@ -1,4 +1,4 @@
-//! `condenser send`: sends files to a DICOM peer, as they are (C-STORE, PS3.4 annex B).
+//! `condenser send`: sends files to a DICOM peer by the sender that forwarding has too (C-STORE, PS3.4 annex B).
 
 use super::find::{Found, find};
 use super::instance_file::{InstanceFile, InstanceFileError};
@@ -6,19 +6,21 @@ use super::outcome::{CommandError, Outcome};
 use super::peer::{DEFAULT_AE_TITLE, Peer, ae_title};
 use super::progress::Progress;
 use super::text::{Shown, bytes, counted, shown};
-use crate::dicom::{Limits, Source, StorageClass, Tag, TransferSyntax};
-use crate::net::{
-    Category, ContextRefusal, ProposedContext, Requestor, RequestorError, RequestorOptions, StoreAnswer,
-};
+use crate::dicom::{Limits, Tag, TransferSyntax};
+use crate::forward::{self, Answered, Kind, NotSent};
+use crate::net::{Category, RequestorOptions};
+use crate::store::Directory;
 use serde::Serialize;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The arguments of `condenser send`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Each data set is sent byte for byte as it lies in its file, in its own transfer
-syntax. Files of folders that are not DICOM are passed over; a file that is named
+syntax. Where the peer does not take that, it is converted to a native one if that
+is possible without loss; nothing is ever compressed anew. Files of folders that are not DICOM are passed over; a file that is named
 itself must be one.
 
 Examples:
@@ -52,9 +54,9 @@ struct Instance<'f> {
     transfer_syntax: &'static TransferSyntax,
 }
 
-/// Why a file cannot be sent at all.
+/// Why a file was not sent.
 #[derive(Debug, thiserror::Error)]
-enum NotSent {
+enum Failed {
     #[error(transparent)]
     File(#[from] InstanceFileError),
     #[error("names no SOP class and SOP instance, neither in the data set nor in the file meta information")]
@@ -63,10 +65,10 @@ enum NotSent {
     Directory,
     #[error("has the transfer syntax {0}, which the standard does not know")]
     TransferSyntax(String),
+    #[error(transparent)]
+    NotSent(#[from] NotSent),
     #[error("{0}")]
-    Association(String),
-    #[error("the peer does not accept {sop_class} in {transfer_syntax}: {refusal}")]
-    Refused { sop_class: &'static str, transfer_syntax: &'static str, refusal: ContextRefusal },
+    Before(String),
 }
 
 /// What came of one file.
@@ -88,10 +90,9 @@ struct Sent {
     bytes: Option<u64>,
 }
 
-/// One association after the other, as few as there can be.
+/// What sends, and what was sent.
 struct Sender<'a> {
-    peer: &'a Peer,
-    calling: &'a str,
+    peer: forward::Peer,
     progress: &'a Progress,
     sent: u64,
     sent_bytes: u64,
@@ -99,8 +100,6 @@ struct Sender<'a> {
     failed: u64,
 }
 
-/// PS3.8 7.1.1.13: presentation contexts have the odd numbers from 1 to 255.
-const MOST_CONTEXTS: usize = 128;
 /// So many files are looked at before the first of them is sent.
 const MOST_AT_ONCE: usize = 512;
 /// Media Storage Directory Storage: DICOMDIR, PS3.10 8.
@@ -111,9 +110,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     let peer = arguments.peer.clone().calling_it(arguments.called.as_deref())?;
     let finding = find(&arguments.paths, None).map_err(|error| CommandError::Usage(error.to_string()))?;
     let progress = Progress::new(finding.files.len() as u64, arguments.json);
+    let options = RequestorOptions::new(&arguments.calling, peer.called());
     let mut sender = Sender {
-        peer: &peer,
-        calling: &arguments.calling,
+        peer: forward::Peer::new(peer.address(), options, Arc::new(spool)),
         progress: &progress,
         sent: 0,
         sent_bytes: 0,
@@ -138,20 +137,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
 }
 
 impl Sender<'_> {
-    /// The next files that fit into one association, and the files after them.
+    /// The next instances, and the files after them.
     fn batch<'f>(&mut self, files: &'f [Found]) -> io::Result<(Vec<Instance<'f>>, &'f [Found])> {
         let mut instances: Vec<Instance<'f>> = Vec::new();
-        let mut contexts: Vec<ProposedContext> = Vec::new();
         for (index, found) in files.iter().enumerate() {
             match Instance::open(&found.path) {
                 Ok(instance) => {
-                    let context = instance.context();
-                    if !contexts.contains(&context) {
-                        if contexts.len() == MOST_CONTEXTS {
-                            return Ok((instances, files.get(index..).unwrap_or_default()));
-                        }
-                        contexts.push(context);
-                    }
+                    self.peer.expect(instance.kind());
                     instances.push(instance);
                     if instances.len() == MOST_AT_ONCE {
                         return Ok((instances, files.get(index + 1..).unwrap_or_default()));
@@ -163,83 +155,35 @@ impl Sender<'_> {
         Ok((instances, &[]))
     }
 
-    /// Sends a batch. When an association breaks, the rest goes through a new one, as long as each gets on.
+    /// Sends a batch. When an association breaks, the rest goes through a new one, as long as there is one to be had.
     fn send(&mut self, batch: Vec<Instance<'_>>) -> io::Result<()> {
         let mut rest = batch.as_slice();
-        while !rest.is_empty() {
-            let mut association = match self.connect(rest) {
-                Ok(association) => association,
-                Err(error) => {
-                    let error = NotSent::Association(error.to_string());
+        while let Some((instance, after)) = rest.split_first() {
+            match self.send_one(instance) {
+                Ok(answered) => self.answered(instance, &answered)?,
+                Err(Failed::NotSent(NotSent::NoAssociation(error))) => {
+                    let error = Failed::Before(error.to_string());
                     return rest.iter().try_for_each(|instance| self.failed(instance, &error));
                 }
-            };
-            let mut broken = false;
-            while let Some((instance, after)) = rest.split_first() {
-                rest = after;
-                match self.send_one(&mut association, instance)? {
-                    Next::GoOn => {}
-                    Next::Broken => {
-                        broken = true;
-                        break;
-                    }
-                }
+                Err(error) => self.failed(instance, &error)?,
             }
-            // Every instance has its answer: how the association ends changes nothing for them.
-            if !broken && let Err(error) = association.release() {
-                self.progress.problem(&format!("{}: {}", self.peer, Shown(&error.to_string())));
-            }
+            rest = after;
         }
         Ok(())
     }
 
-    fn connect(&self, instances: &[Instance<'_>]) -> Result<Requestor, RequestorError> {
-        let mut contexts: Vec<ProposedContext> = Vec::new();
-        for context in instances.iter().map(Instance::context) {
-            if !contexts.contains(&context) {
-                contexts.push(context);
-            }
-        }
-        let options = RequestorOptions::new(self.calling, self.peer.called());
-        Requestor::connect((self.peer.host.as_str(), self.peer.port), options, &contexts)
+    fn send_one(&mut self, instance: &Instance<'_>) -> Result<Answered, Failed> {
+        let data_set = instance.file.encoded().map_err(InstanceFileError::Io)?;
+        Ok(self.peer.send(&forward::Instance {
+            sop_class: &instance.sop_class,
+            sop_instance: &instance.sop_instance,
+            transfer_syntax: instance.transfer_syntax,
+            data_set: &data_set,
+        })?)
     }
 
-    fn send_one(&mut self, association: &mut Requestor, instance: &Instance<'_>) -> io::Result<Next> {
-        let Some(context) = association.context(&instance.sop_class, instance.transfer_syntax) else {
-            let refused = association
-                .contexts()
-                .iter()
-                .find(|context| context.abstract_syntax == instance.sop_class)
-                .and_then(|context| context.result.err());
-            let error = NotSent::Refused {
-                sop_class: StorageClass::of_uid(&instance.sop_class)
-                    .map_or("this SOP class", |class| class.keyword),
-                transfer_syntax: instance.transfer_syntax.keyword,
-                refusal: refused.unwrap_or(ContextRefusal::NoReason),
-            };
-            self.failed(instance, &error)?;
-            return Ok(Next::GoOn);
-        };
-        let data_set = match instance.file.encoded() {
-            Ok(data_set) => data_set,
-            Err(error) => {
-                self.failed(instance, &NotSent::File(error.into()))?;
-                return Ok(Next::GoOn);
-            }
-        };
-        match association.store(context, &instance.sop_class, &instance.sop_instance, &data_set) {
-            Ok(answer) => {
-                self.answered(instance, &answer, data_set.len())?;
-                Ok(Next::GoOn)
-            }
-            Err(error) => {
-                self.failed(instance, &NotSent::Association(error.to_string()))?;
-                Ok(Next::Broken)
-            }
-        }
-    }
-
-    fn answered(&mut self, instance: &Instance<'_>, answer: &StoreAnswer, length: u64) -> io::Result<()> {
+    fn answered(&mut self, instance: &Instance<'_>, answered: &Answered) -> io::Result<()> {
+        let (answer, length) = (&answered.answer, answered.bytes);
         let performed = answer.status.is_performed();
         let comment = answer.comment.as_deref().map(|comment| format!(": {comment}")).unwrap_or_default();
         let explanation = format!("{}{comment}", answer.status.name());
@@ -247,7 +191,7 @@ impl Sender<'_> {
             path: instance.path.to_string_lossy().into_owned(),
             outcome: if performed { "sent" } else { "failed" },
             sop_instance: Some(instance.sop_instance.clone()),
-            transfer_syntax: Some(instance.transfer_syntax.keyword),
+            transfer_syntax: Some(answered.transfer_syntax.keyword),
             status: Some(format!("{:04X}", answer.status.0)),
             explanation: explanation.clone(),
             bytes: Some(length),
@@ -263,7 +207,7 @@ impl Sender<'_> {
         }
     }
 
-    fn failed(&mut self, instance: &Instance<'_>, error: &NotSent) -> io::Result<()> {
+    fn failed(&mut self, instance: &Instance<'_>, error: &Failed) -> io::Result<()> {
         self.not_sent(instance.path, Some(instance), error, true)
     }
 
@@ -272,10 +216,10 @@ impl Sender<'_> {
         &mut self,
         path: &Path,
         instance: Option<&Instance<'_>>,
-        error: &NotSent,
+        error: &Failed,
         named: bool,
     ) -> io::Result<()> {
-        let other_file = matches!(error, NotSent::File(InstanceFileError::NotDicom) | NotSent::Directory);
+        let other_file = matches!(error, Failed::File(InstanceFileError::NotDicom) | Failed::Directory);
         let skipped = other_file && !named;
         let explanation = error.to_string();
         let line = format!("{}: {}", shown(path), Shown(&explanation));
@@ -298,16 +242,16 @@ impl Sender<'_> {
     }
 }
 
-/// Whether the association can be used for the next instance.
-enum Next {
-    GoOn,
-    Broken,
+/// A file without a name, for what is too large to be converted in memory.
+fn spool() -> io::Result<std::fs::File> {
+    let folder = Directory::open(&std::env::temp_dir()).map_err(io::Error::other)?;
+    folder.anonymous_file()
 }
 
 impl<'f> Instance<'f> {
     /// Reads what the command needs. The data set's own UIDs count; where it cannot be read, those of the file meta
     /// information: what to make of a damaged data set is for the peer to say.
-    fn open(path: &'f Path) -> Result<Self, NotSent> {
+    fn open(path: &'f Path) -> Result<Self, Failed> {
         let file = InstanceFile::open_large(path)?;
         let (mut sop_class, mut sop_instance) = (file.meta.sop_class.clone(), file.meta.sop_instance.clone());
         let mut transfer_syntax = file.transfer_syntax;
@@ -325,21 +269,17 @@ impl<'f> Instance<'f> {
             Err(_) => {}
         }
         if sop_class == DIRECTORY {
-            return Err(NotSent::Directory);
+            return Err(Failed::Directory);
         }
         if sop_class.is_empty() || sop_instance.is_empty() {
-            return Err(NotSent::NoUids);
+            return Err(Failed::NoUids);
         }
-        let unknown = || NotSent::TransferSyntax(file.meta.transfer_syntax.clone());
+        let unknown = || Failed::TransferSyntax(file.meta.transfer_syntax.clone());
         let transfer_syntax = transfer_syntax.ok_or_else(unknown)?;
         Ok(Self { path, file, sop_class, sop_instance, transfer_syntax })
     }
 
-    /// Its own transfer syntax alone: the bytes are sent as they are.
-    fn context(&self) -> ProposedContext {
-        ProposedContext {
-            abstract_syntax: self.sop_class.clone(),
-            transfer_syntaxes: vec![self.transfer_syntax],
-        }
+    fn kind(&self) -> Kind {
+        Kind { sop_class: self.sop_class.clone(), transfer_syntax: self.transfer_syntax }
     }
 }

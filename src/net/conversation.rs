@@ -151,6 +151,16 @@ impl Conversation {
         Ok(())
     }
 
+    /// Whether the connection is open and nothing has come that was not asked for: an A-ABORT, say.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        if !self.staged.unread.is_empty() || self.stream.set_nonblocking(true).is_err() {
+            return false;
+        }
+        let peeked = self.stream.peek(&mut [0]);
+        let restored = self.stream.set_nonblocking(false);
+        restored.is_ok() && peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
     /// Tells the peer that it broke the rules, and gives the error to return.
     pub(super) fn violated(&mut self, violation: Violation) -> RequestorError {
         self.last_words(abort(violation.code()));

@@ -91,6 +91,11 @@ impl Exchange {
         self.response(C_STORE, message_id, Some(sop_instance))
     }
 
+    /// Whether the peer has neither closed the connection nor said anything that was not asked for.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        self.conversation.is_quiet()
+    }
+
     /// The connection, for what comes after the last message.
     pub(super) fn into_conversation(self) -> Conversation {
         self.conversation

@@ -104,6 +104,11 @@ impl Requestor {
         self.exchange.store(context, sop_class, sop_instance, data_set)
     }
 
+    /// Whether the peer seems to be there still: after a pause it may have ended the association.
+    pub fn is_open(&mut self) -> bool {
+        self.exchange.is_quiet()
+    }
+
     /// Ends the association in order.
     ///
     /// # Errors

@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""A Storage SCP that answers as it is told, for the tests of forwarding.
+
+    scp.py [--title ARCHIVE] [--port N] [--syntax UID]... [--class UID]... [--statuses 0000,A700,...]
+           [--delay SECONDS] [--abort-at N] [--exit-at N] [--folder DIR] [--refuse transient|permanent]
+           [--max-pdu BYTES] [--only STATUS:UID]...
+
+Prints its port. Each instance that it takes for good (success or warning) is written into the folder, named by its SOP
+Instance UID, before it is answered; one line in `received.txt` there for each C-STORE request: UID, transfer syntax,
+status. The statuses are given one after the other, the last one from then on; `--only` gives one to an instance alone.
+`--abort-at N` aborts the association at the N-th request, `--exit-at N` ends the process there, without an answer and
+after the instance was stored.
+"""
+
+import argparse
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+from pynetdicom import AE, AllStoragePresentationContexts, build_context, evt
+from pynetdicom.sop_class import Verification
+
+NATIVE = ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"]
+SUCCEEDED = {0x0000, 0x0001, 0x0107, 0x0116}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--title", default="ARCHIVE")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--syntax", action="append", default=[])
+    parser.add_argument("--class", dest="classes", action="append", default=[])
+    parser.add_argument("--statuses", default="0000")
+    parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--delay", type=float, default=0)
+    parser.add_argument("--abort-at", type=int, default=0)
+    parser.add_argument("--exit-at", type=int, default=0)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--refuse", choices=["transient", "permanent"])
+    parser.add_argument("--max-pdu", type=int, default=16382)
+    arguments = parser.parse_args()
+    statuses = [int(status, 16) for status in arguments.statuses.split(",")]
+    only = {uid: int(status, 16) for status, uid in (pair.split(":") for pair in arguments.only)}
+    lock = threading.Lock()
+    count = 0
+
+    def store(event):
+        nonlocal count
+        with lock:
+            count += 1
+            number = count
+            uid = str(event.request.AffectedSOPInstanceUID)
+            status = only.get(uid, statuses[min(number, len(statuses)) - 1])
+            if arguments.folder:
+                if status in SUCCEEDED or 0xB000 <= status <= 0xBFFF:
+                    part = arguments.folder / f"{uid}.part"
+                    part.write_bytes(event.encoded_dataset())
+                    part.rename(arguments.folder / f"{uid}.dcm")
+                with open(arguments.folder / "received.txt", "a") as log:
+                    print(uid, event.context.transfer_syntax, f"{status:04X}", file=log, flush=True)
+        if number == arguments.exit_at:
+            os._exit(1)
+        if number == arguments.abort_at:
+            event.assoc.abort()
+        if arguments.delay:
+            time.sleep(arguments.delay)
+        return status
+
+    def requested(event):
+        if arguments.refuse:
+            result = 1 if arguments.refuse == "permanent" else 2
+            event.assoc.acse.send_reject(result, 1 if result == 1 else 3, 7 if result == 1 else 1)
+            event.assoc.kill()
+
+    entity = AE(ae_title=arguments.title)
+    entity.maximum_pdu_size = arguments.max_pdu
+    entity.maximum_associations = 64
+    syntaxes = arguments.syntax or NATIVE
+    classes = arguments.classes or [str(context.abstract_syntax) for context in AllStoragePresentationContexts]
+    entity.supported_contexts = [build_context(uid, syntaxes) for uid in classes]
+    entity.add_supported_context(Verification)
+    handlers = [(evt.EVT_C_STORE, store), (evt.EVT_REQUESTED, requested)]
+    server = entity.start_server(("127.0.0.1", arguments.port), block=False, evt_handlers=handlers)
+    print(server.socket.getsockname()[1], flush=True)
+    # Whoever started it kills it; if that one is gone, so is the reason to go on.
+    while os.getppid() != 1:
+        time.sleep(0.5)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
