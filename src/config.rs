@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_target_that_we_cannot_write_is_refused_with_those_that_we_can() {
-        for name in ["JPEG2000Lossless", "MPEG2MPML", "NoSuchSyntax", "ExplicitVRLittleEndian"] {
+        for name in ["HTJ2KLossless", "MPEG2MPML", "NoSuchSyntax", "ExplicitVRLittleEndian"] {
             let error = parse(&format!("[compress]\nto = \"{name}\"\n")).unwrap_err();
             assert!(error.contains("JPEGLSLossless") && error.contains("RLELossless"), "{error}");
         }

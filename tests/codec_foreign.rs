@@ -54,7 +54,7 @@ fn images(encoder: &dyn Encoder) -> impl Iterator<Item = ImagePixel> {
     let stored: &[(u16, &[u16])] = &[
         (8, &[1, 2, 3, 4, 5, 6, 7, 8]),
         (16, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 16]),
-        (32, &[24, 32]),
+        (32, &[8, 16, 17, 22, 24, 32]),
     ];
     let layouts = [(1, 0, false), (1, 0, true), (3, 0, false), (3, 1, false)];
     stored

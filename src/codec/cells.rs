@@ -59,7 +59,7 @@ pub(super) fn unused_bits_are_canonical(cells: &[u8], image: &ImagePixel) -> boo
     }
 }
 
-/// Extends the sign of every 8-bit or 16-bit little-endian cell from its highest stored bit.
+/// Extends the sign of every 8-bit, 16-bit or 32-bit little-endian cell from its highest stored bit.
 pub(super) fn extend_sign(cells: &mut [u8], image: &ImagePixel) {
     let (stored, allocated) = (u32::from(image.bits_stored), u32::from(image.bits_allocated));
     if !image.signed || stored >= allocated || stored == 0 {
@@ -70,6 +70,10 @@ pub(super) fn extend_sign(cells: &mut [u8], image: &ImagePixel) {
         8 => cells.iter_mut().for_each(|cell| *cell = (((*cell << shift) as i8) >> shift) as u8),
         16 => cells.as_chunks_mut::<2>().0.iter_mut().for_each(|cell| {
             let value = ((u16::from_le_bytes(*cell) << shift) as i16) >> shift;
+            *cell = value.to_le_bytes();
+        }),
+        32 => cells.as_chunks_mut::<4>().0.iter_mut().for_each(|cell| {
+            let value = ((u32::from_le_bytes(*cell) << shift) as i32) >> shift;
             *cell = value.to_le_bytes();
         }),
         _ => {}

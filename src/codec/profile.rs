@@ -1,4 +1,5 @@
-//! What a transfer syntax may carry: PS3.5 8.2 as a table, tables 8.2.2-1 (RLE) and 8.2.3-1 (JPEG-LS).
+//! What a transfer syntax may carry: PS3.5 8.2 as a table, tables 8.2.2-1 (RLE), 8.2.3-1 (JPEG-LS) and 8.2.4-1
+//! (JPEG 2000).
 
 use std::ops::RangeInclusive;
 
@@ -52,6 +53,8 @@ const RGB: &[Photometric] = &[Photometric::Rgb];
 const RLE: &[&str] = &[uids::RLE_LOSSLESS];
 const JPEG_LS: &[&str] = &[uids::JPEG_LS_LOSSLESS, uids::JPEG_LS_NEAR_LOSSLESS];
 const JPEG_LS_LOSSLESS: &[&str] = &[uids::JPEG_LS_LOSSLESS];
+// The table goes on to 38 bits of 40; the encoder is exact up to 23 of 32, of colours up to 22.
+const JPEG_2000_LOSSLESS: &[&str] = &[uids::JPEG_2000_LOSSLESS];
 
 #[rustfmt::skip]
 static PROFILE: &[Row] = &[
@@ -63,6 +66,10 @@ static PROFILE: &[Row] = &[
     row(JPEG_LS_LOSSLESS, PALETTE,    1, false, &[8, 16], 2..=16),
     row(JPEG_LS,          YBR_FULL,   3, false, &[8],     2..=8),
     row(JPEG_LS,          RGB,        3, false, &[8, 16], 2..=16),
+    row(JPEG_2000_LOSSLESS, MONOCHROME, 1, true,  &[8, 16, 32], 1..=23),
+    row(JPEG_2000_LOSSLESS, PALETTE,    1, false, &[8, 16],     1..=16),
+    row(JPEG_2000_LOSSLESS, YBR_FULL,   3, false, &[8, 16, 32], 1..=22),
+    row(JPEG_2000_LOSSLESS, RGB,        3, false, &[8, 16, 32], 1..=22),
 ];
 
 const fn row(
@@ -140,8 +147,9 @@ mod tests {
             Photometric::Other("HSV".to_owned()),
         ];
         let mut allowed = 0;
-        for target in ["RLELossless", "JPEGLSLossless"] {
-            let least = if target == "RLELossless" { 1 } else { 2 };
+        for target in ["RLELossless", "JPEGLSLossless", "JPEG2000Lossless"] {
+            let least = if target == "JPEGLSLossless" { 2 } else { 1 };
+            let jpeg_2000 = target == "JPEG2000Lossless";
             for photometric in &photometric {
                 for samples in [1, 2, 3, 4] {
                     for signed in [false, true] {
@@ -157,14 +165,17 @@ mod tests {
                                     ..image()
                                 };
                                 let byte_or_word = matches!(bits_allocated, 8 | 16);
+                                let wide = jpeg_2000
+                                    && bits_allocated == 32
+                                    && bits_stored <= if samples == 1 { 23 } else { 22 };
                                 let expected = bits_stored >= least
-                                    && byte_or_word
+                                    && (byte_or_word || wide)
                                     && match photometric {
                                         Photometric::Monochrome1 | Photometric::Monochrome2 => samples == 1,
-                                        Photometric::PaletteColor => samples == 1 && !signed,
+                                        Photometric::PaletteColor => samples == 1 && !signed && byte_or_word,
                                         Photometric::Rgb => samples == 3 && !signed,
                                         Photometric::YbrFull => {
-                                            samples == 3 && !signed && bits_allocated == 8
+                                            samples == 3 && !signed && (bits_allocated == 8 || jpeg_2000)
                                         }
                                         _ => false,
                                     };
@@ -176,7 +187,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(allowed, 291);
+        assert_eq!(allowed, 595);
     }
 
     #[test]

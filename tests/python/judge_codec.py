@@ -24,7 +24,11 @@ from judge_tree import decoded
 from pydicom import dcmread
 
 # Decoders that need no file on disk, and DCMTK's command, a syntax.
-PLUGINS = {profiles.JPEG_LS: ("pylibjpeg", "pyjpegls", "gdcm"), profiles.RLE: ("pylibjpeg", "pydicom")}
+PLUGINS = {
+    profiles.JPEG_LS: ("pylibjpeg", "pyjpegls", "gdcm"),
+    profiles.RLE: ("pylibjpeg", "pydicom"),
+    profiles.JPEG_2000: ("pylibjpeg", "gdcm"),
+}
 DCMTK = {profiles.JPEG_LS: "dcmdjpls", profiles.RLE: "dcmdrle"}
 WANTED = 2
 

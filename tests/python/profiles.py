@@ -9,7 +9,7 @@ from elements import NATIVE, PIXEL_DATA, Element, Encoding, swapped
 from pydicom.pixels.encoders.base import ENCODING_PROFILES
 from pydicom.uid import UID
 
-JPEG_LS, RLE = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.5"
+JPEG_LS, RLE, JPEG_2000 = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.90"
 TARGETS = {"JPEGLSLossless": JPEG_LS, "RLELossless": RLE}
 
 

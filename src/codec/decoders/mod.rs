@@ -1,9 +1,18 @@
 //! The decoders: one file a family, and the table of them all.
 
+mod jpeg_2000;
 mod jpeg_ls;
 mod rle;
 
 use super::encoder::Decoder;
 
 /// Every decoder. A frame is verified by one that is not the encoder's own, where there is one; else by the first.
-pub static DECODERS: &[&dyn Decoder] = &[&jpeg_ls::JpegLs, &rle::Rle];
+pub static DECODERS: &[&dyn Decoder] = &[
+    &jpeg_ls::JpegLs,
+    &rle::Rle,
+    &jpeg_2000::JPEG_2000_LOSSLESS,
+    &jpeg_2000::JPEG_2000,
+    &jpeg_2000::HTJ2K_LOSSLESS,
+    &jpeg_2000::HTJ2K_LOSSLESS_RPCL,
+    &jpeg_2000::HTJ2K,
+];
