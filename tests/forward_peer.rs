@@ -202,7 +202,8 @@ fn f07_a_peer_that_dies_after_storing_may_have_it_and_it_is_not_delivered() {
     assert!(matches!(error, NotSent::Broken(_)), "{error}");
     assert!(folder.path().join("1.2.9.2.dcm").exists());
     let error = peer.send(&Stored::native("1.2.9.3").instance()).unwrap_err();
-    assert!(matches!(error, NotSent::NoAssociation(RequestorError::Connect(_))), "{error}");
+    // Refused, or reset when the dying process had not closed its listening socket yet.
+    assert!(matches!(error, NotSent::NoAssociation(_)), "{error}");
 }
 
 #[test]
