@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,38 +58,35 @@ class Node:
     def __init__(self, store: Path, *arguments: str, title: str = "CONDENSER"):
         self.store = store
         self.title = title
-        self.lines: list[str] = []
-        self._listening = threading.Event()
-        self.port = 0
+        # A file and not a pipe: a reader would be woken for each line, on the cores that are being measured.
+        self._log = tempfile.TemporaryFile(dir=store.parent)
         # An own process group: a Ctrl-C at the terminal is for the script, which then drains the node.
         self.process = subprocess.Popen(
             [binary(), "serve", "--listen", "127.0.0.1:0", "--ae-title", title, "--store", str(store), *arguments],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace",
-            start_new_session=True, cwd=store.parent,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._log, start_new_session=True,
+            cwd=store.parent,
         )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        if not self._listening.wait(30) or not self.port:
+        listening = LISTENING.search(self.log_has(LISTENING.pattern, 30))
+        if not listening:
             self.process.kill()
             raise RuntimeError("the node did not start:\n" + "\n".join(self.lines[-20:]))
+        self.port = int(listening[1])
 
-    def _read(self):
-        for line in self.process.stderr:
-            self.lines.append(line.rstrip("\n"))
-            found = LISTENING.search(line)
-            if found and not self.port:
-                self.port = int(found[1])
-                self._listening.set()
-        self._listening.set()
+    @property
+    def lines(self) -> list[str]:
+        """The log so far."""
+        length = os.fstat(self._log.fileno()).st_size
+        return os.pread(self._log.fileno(), length, 0).decode(errors="replace").splitlines()
 
     def log_has(self, pattern: str, seconds: float = 5.0) -> str:
         """The first log line that matches, waiting for it a little."""
         deadline = time.monotonic() + seconds
         while True:
-            for line in list(self.lines):
+            last = time.monotonic() > deadline or not self.running()
+            for line in self.lines:
                 if re.search(pattern, line, re.IGNORECASE):
                     return line
-            if time.monotonic() > deadline:
+            if last:
                 return ""
             time.sleep(0.02)
 
@@ -111,13 +107,11 @@ class Node:
         except subprocess.TimeoutExpired:
             self.kill()
             return -9
-        self._reader.join(5)
         return code
 
     def kill(self):
         self.process.kill()
         self.process.wait()
-        self._reader.join(5)
 
     def __enter__(self):
         return self
