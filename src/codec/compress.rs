@@ -5,6 +5,7 @@ use super::pair::Pair;
 use super::pool::{PoolError, in_order};
 use super::reason::Reason;
 use super::report::{CompressError, Options, Report};
+use super::scratch::Lent;
 use super::size_limit::SizeLimit;
 use super::suitability::{Suitable, suitable};
 use crate::dicom::{
@@ -13,7 +14,7 @@ use crate::dicom::{
 };
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Seek, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// Encodes an instance as `target` and writes a whole Part 10 file to `out`, from its present position on.
 ///
@@ -122,10 +123,10 @@ fn write_frames<W: Write + Seek>(
 ) -> Result<u64, CompressError> {
     let frames = job.image.frames;
     let mut writer = EncapsulatedWriter::begin(out, frames, table).map_err(encapsulation_error)?;
-    let write = |codestream: Arc<[u8]>| {
+    let write = |codestream: Lent| {
         writer.frame(&codestream).map_err(|error| PoolError::Job(encapsulation_error(error)))
     };
-    in_order(frames, |index, hand_over| job.run(index, hand_over), write).map_err(pool_error)?;
+    in_order(frames, |index| job.run(index), write).map_err(pool_error)?;
     Ok(writer.finish().map_err(encapsulation_error)?.frame_bytes)
 }
 

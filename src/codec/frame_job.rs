@@ -1,4 +1,4 @@
-//! One frame on its way into the file: encoded, found small enough, handed over to be written, and proven.
+//! One frame on its way into the file: encoded, found small enough, and proven.
 
 use super::cells::unused_bits_are_canonical;
 use super::deviation::Deviation;
@@ -7,11 +7,11 @@ use super::pair::Pair;
 use super::parameters::Parameters;
 use super::reason::Reason;
 use super::report::CompressError;
-use super::scratch::{self, Buffer};
+use super::scratch::Lent;
 use super::size_limit::SizeLimit;
 use super::verify::verify;
 use crate::dicom::{ImagePixel, NativePixels, TransferSyntax};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 /// What the jobs of all frames of an instance share. They run on several threads.
 pub(super) struct FrameJob<'a> {
@@ -36,30 +36,30 @@ pub(super) struct FrameJob<'a> {
 }
 
 impl FrameJob<'_> {
-    /// Encodes frame `index`, from 0, and hands its codestream over; it is proven while it is written.
+    /// The codestream of frame `index`, from 0: small enough, and proven where that is asked for.
     ///
     /// # Errors
-    /// The reason to keep the instance as received, also when the codestream has been handed over already; or the source's
-    /// own error.
-    pub(super) fn run(&self, index: u32, hand_over: &dyn Fn(Arc<[u8]>)) -> Result<(), CompressError> {
+    /// The reason to keep the instance as received, or the source's own error.
+    pub(super) fn run(&self, index: u32) -> Result<Lent, CompressError> {
         let cells = self.pixels.frame(index)?;
         let frame = Frame { cells: &cells, image: self.image };
         let number = index.saturating_add(1);
-        let codestream = self.encode(number, &frame).map_err(CompressError::Kept)?;
-        self.limit.add(codestream.len()).map_err(CompressError::Kept)?;
-        hand_over(Arc::clone(&codestream));
-        self.prove(number, &cells, &codestream).map_err(CompressError::Kept)
+        let mut codestream = Lent::new();
+        self.encode(number, &frame, codestream.bytes_mut())
+            .and_then(|()| self.limit.add(codestream.len()))
+            .and_then(|()| self.prove(number, &cells, &codestream))
+            .map_err(CompressError::Kept)?;
+        Ok(codestream)
     }
 
-    fn encode(&self, number: u32, frame: &Frame<'_>) -> Result<Arc<[u8]>, Reason> {
+    fn encode(&self, number: u32, frame: &Frame<'_>, codestream: &mut Vec<u8>) -> Result<(), Reason> {
         let encoder = self.pair.encoder;
         if !encoder.keeps_unused_bits() && !unused_bits_are_canonical(frame.cells, self.image) {
             return Err(Reason::UnusedBits { frame: number, target: self.target.keyword });
         }
-        scratch::with(&CODESTREAM, |buffer| {
-            encoder.encode(frame, self.parameters, buffer).map(|()| Arc::from(buffer.as_slice()))
-        })
-        .map_err(|error| Reason::EncodeFailed { frame: number, error })
+        encoder
+            .encode(frame, self.parameters, codestream)
+            .map_err(|error| Reason::EncodeFailed { frame: number, error })
     }
 
     fn prove(&self, number: u32, cells: &[u8], codestream: &[u8]) -> Result<(), Reason> {
@@ -76,18 +76,12 @@ impl FrameJob<'_> {
     }
 }
 
-thread_local! {
-    /// The codestream while it grows; its exact copy goes to the writer.
-    static CODESTREAM: Buffer = const { Buffer::new(Vec::new()) };
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::encoder::{Coded, DecodeError, Decoder};
     use super::super::testing::{decoder_for, encoder_for, image, instance};
     use super::*;
     use crate::dicom::{Limits, OffsetTable, VrEncoding, uids, walk};
-    use std::cell::RefCell;
 
     /// A decoder that never agrees.
     struct Contrary;
@@ -104,12 +98,8 @@ mod tests {
         }
     }
 
-    /// Runs the job of the only frame; gives its outcome and how many bytes were handed over.
-    fn run(
-        decoder: &'static dyn Decoder,
-        verify: bool,
-        native_bytes: u64,
-    ) -> (Result<(), String>, Option<usize>) {
+    /// Runs the job of the only frame; gives the length of its codestream.
+    fn run(decoder: &'static dyn Decoder, verify: bool, native_bytes: u64) -> Result<usize, String> {
         let image = image(8, 8, 8, 1, 0);
         let source = instance(VrEncoding::ExplicitLittle, &image, &[7; 64], &[]);
         let data_set = walk(&source, VrEncoding::ExplicitLittle, &Limits::default()).unwrap();
@@ -124,31 +114,25 @@ mod tests {
             limit: SizeLimit::new(native_bytes, OffsetTable::Basic, 1),
             deviation: Mutex::default(),
         };
-        let handed_over = RefCell::new(None);
-        let outcome = job.run(0, &|codestream| *handed_over.borrow_mut() = Some(codestream.len()));
-        (outcome.map_err(|error| error.to_string()), handed_over.into_inner())
+        job.run(0).map(|codestream| codestream.len()).map_err(|error| error.to_string())
     }
 
     /// A header, and one run of two bytes for each row.
     const CODESTREAM_BYTES: usize = 64 + 8 * 2;
 
     #[test]
-    fn a_codestream_is_handed_over_before_it_is_proven() {
-        assert_eq!(run(decoder_for(uids::RLE_LOSSLESS), true, 1000), (Ok(()), Some(CODESTREAM_BYTES)));
-        let (outcome, handed_over) = run(&Contrary, true, 1000);
-        assert_eq!(handed_over, Some(CODESTREAM_BYTES));
-        let said = outcome.unwrap_err();
+    fn only_what_is_proven_is_given() {
+        assert_eq!(run(decoder_for(uids::RLE_LOSSLESS), true, 1000), Ok(CODESTREAM_BYTES));
         assert_eq!(
-            said,
+            run(&Contrary, true, 1000).unwrap_err(),
             "kept as received: frame 1 was not proven: contrary cannot decode it: the codestream is damaged: so it says"
         );
-        assert_eq!(run(&Contrary, false, 1000), (Ok(()), Some(CODESTREAM_BYTES)));
+        assert_eq!(run(&Contrary, false, 1000), Ok(CODESTREAM_BYTES));
     }
 
     #[test]
-    fn what_is_too_large_is_never_handed_over() {
-        let (outcome, handed_over) = run(decoder_for(uids::RLE_LOSSLESS), true, 100);
+    fn what_is_too_large_is_refused() {
+        let outcome = run(decoder_for(uids::RLE_LOSSLESS), true, 100);
         assert!(outcome.is_err_and(|said| said.contains("would not be smaller than its 100 bytes")));
-        assert_eq!(handed_over, None);
     }
 }

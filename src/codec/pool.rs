@@ -30,9 +30,8 @@ pub(super) enum PoolError<E> {
 
 /// Runs `job` for each of 0 to `count` - 1 on the pool and hands what they give to `take`, in order, on this thread.
 ///
-/// A job is given a function by which it hands its product over; it may go on afterwards (verification does) and still
-/// fail. `Ok` means that every job has ended well and every product has been taken. At most two jobs a core are under
-/// way or have a product that waits for its turn. Must not be called from within a job.
+/// `Ok` means that every job has ended well and every product has been taken. At most two jobs a core are under way or
+/// have a product that waits for its turn. Must not be called from within a job.
 ///
 /// # Errors
 /// The first failure that is heard of; jobs that have not begun by then are left out, the others are waited for.
@@ -40,10 +39,15 @@ pub(super) fn in_order<T, E, J, F>(count: u32, job: J, mut take: F) -> Result<()
 where
     T: Send,
     E: Send,
-    J: Fn(u32, &dyn Fn(T)) -> Result<(), E> + Sync,
+    J: Fn(u32) -> Result<T, E> + Sync,
     F: FnMut(T) -> Result<(), PoolError<E>>,
 {
     let pool = pool().map_err(|message| PoolError::Io(io::Error::other(message.as_str())))?;
+    if count == 1 {
+        // Most instances have one frame. No channel and no scope: this thread is woken once, which takes a core from
+        // another frame for a moment.
+        return pool.install(|| run(0, &job)).and_then(take);
+    }
     let window = u32::try_from(2 * pool.current_num_threads()).unwrap_or(u32::MAX);
     let stop = AtomicBool::new(false);
     let (sender, receiver) = mpsc::channel();
@@ -53,13 +57,12 @@ where
         let mut waiting = BTreeMap::new();
         let mut failure = None;
         loop {
-            while failure.is_none() && begun < count && running < window && begun - taken < window {
+            while failure.is_none() && begun < count && begun - taken < window {
                 let (index, sender) = (begun, sender.clone());
                 scope.spawn(move |_| {
-                    let outcome =
-                        if stop.load(Ordering::Relaxed) { Ok(()) } else { run(index, job, &sender) };
+                    let outcome = (!stop.load(Ordering::Relaxed)).then(|| run(index, job));
                     // The receiver outlives the scope.
-                    let _ = sender.send(Message::Ended(outcome));
+                    let _ = sender.send((index, outcome));
                 });
                 begun += 1;
                 running += 1;
@@ -68,19 +71,18 @@ where
                 break;
             }
             // This thread holds a sender itself, so the channel cannot be closed.
-            let Ok(message) = receiver.recv() else { break };
-            match message {
-                Message::Product(index, product) => {
+            let Ok((index, outcome)) = receiver.recv() else { break };
+            running -= 1;
+            match outcome {
+                Some(Ok(product)) => {
                     waiting.insert(index, product);
                     while let (None, Some(product)) = (&failure, waiting.remove(&taken)) {
                         taken += 1;
                         failure = take(product).err();
                     }
                 }
-                Message::Ended(outcome) => {
-                    running -= 1;
-                    failure = failure.or(outcome.err());
-                }
+                Some(Err(error)) => failure = failure.or(Some(error)),
+                None => {}
             }
             if failure.is_some() {
                 stop.store(true, Ordering::Relaxed);
@@ -91,22 +93,10 @@ where
     })
 }
 
-enum Message<T, E> {
-    Product(u32, T),
-    Ended(Result<(), PoolError<E>>),
-}
-
 /// Runs one job; a panic becomes an error, so that a defect in a codec costs one instance and not the process.
-fn run<T, E>(
-    index: u32,
-    job: &impl Fn(u32, &dyn Fn(T)) -> Result<(), E>,
-    sender: &mpsc::Sender<Message<T, E>>,
-) -> Result<(), PoolError<E>> {
-    let hand_over = |product| {
-        let _ = sender.send(Message::Product(index, product));
-    };
+fn run<T, E>(index: u32, job: &impl Fn(u32) -> Result<T, E>) -> Result<T, PoolError<E>> {
     // Nothing that a job shares with others is left half-changed by a panic: thread-local buffers are dropped.
-    match catch_unwind(AssertUnwindSafe(|| job(index, &hand_over))) {
+    match catch_unwind(AssertUnwindSafe(|| job(index))) {
         Ok(outcome) => outcome.map_err(PoolError::Job),
         Err(panic) => {
             let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
@@ -141,34 +131,34 @@ mod tests {
 
     #[test]
     fn products_come_in_order_and_all_jobs_end() {
-        let (ended, mut seen) = (AtomicU32::new(0), Vec::new());
-        let job = |index: u32, hand_over: &dyn Fn(u32)| {
-            // Later jobs are quicker, so that products arrive out of order.
-            let work = (500 - index) * 100;
-            let sum = (0..work).fold(0u32, |sum, next| sum.wrapping_mul(31).wrapping_add(next));
-            std::hint::black_box(sum);
-            hand_over(index);
-            ended.fetch_add(1, Ordering::Relaxed);
-            Ok::<(), String>(())
-        };
-        in_order(500, job, |product| {
-            seen.push(product);
-            Ok(())
-        })
-        .map_err(untyped)
-        .unwrap();
-        assert!(seen.into_iter().eq(0..500));
-        assert_eq!(ended.into_inner(), 500);
+        for count in [0, 1, 2, 500] {
+            let (ended, mut seen) = (AtomicU32::new(0), Vec::new());
+            let job = |index: u32| {
+                // Later jobs are quicker, so that products arrive out of order.
+                let work = (500 - index) * 100;
+                let sum = (0..work).fold(0u32, |sum, next| sum.wrapping_mul(31).wrapping_add(next));
+                std::hint::black_box(sum);
+                ended.fetch_add(1, Ordering::Relaxed);
+                Ok::<u32, String>(index)
+            };
+            in_order(count, job, |product| {
+                seen.push(product);
+                Ok(())
+            })
+            .map_err(untyped)
+            .unwrap();
+            assert!(seen.into_iter().eq(0..count));
+            assert_eq!(ended.into_inner(), count);
+        }
     }
 
     #[test]
     fn no_more_is_under_way_than_the_window() {
         let window = 2 * pool().unwrap().current_num_threads() as u32;
         let (begun, taken) = (AtomicU32::new(0), AtomicU32::new(0));
-        let job = |_: u32, hand_over: &dyn Fn(())| {
+        let job = |_: u32| {
             let begun = begun.fetch_add(1, Ordering::SeqCst) + 1;
             assert!(begun - taken.load(Ordering::SeqCst) <= window + 1);
-            hand_over(());
             Ok::<(), String>(())
         };
         in_order(200, job, |()| {
@@ -180,41 +170,40 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_after_the_product_counts_and_stops_the_rest() {
+    fn a_failure_stops_the_rest() {
         let begun = AtomicU32::new(0);
-        let job = |index: u32, hand_over: &dyn Fn(u32)| {
+        let job = |index: u32| {
             begun.fetch_add(1, Ordering::Relaxed);
-            hand_over(index);
-            if index == 3 { Err(format!("job {index} failed")) } else { Ok(()) }
+            if index == 3 { Err(format!("job {index} failed")) } else { Ok(index) }
         };
         let error = in_order(100_000, job, |_| Ok(())).map_err(untyped).unwrap_err();
         assert_eq!(error, "job 3 failed");
         assert!(begun.into_inner() < 100_000);
+        let alone = in_order(1, |index| Err::<(), _>(format!("job {index} failed")), |()| Ok(()));
+        assert_eq!(alone.map_err(untyped).unwrap_err(), "job 0 failed");
     }
 
     #[test]
     fn a_panic_is_an_error_and_the_pool_lives_on() {
-        for _ in 0..8 {
-            let job = |index: u32, hand_over: &dyn Fn(u32)| {
-                hand_over(index);
-                assert!(index != 5, "five is right out");
-                Ok::<(), String>(())
+        for (count, bad) in [(10, 5), (1, 0)].repeat(8) {
+            let job = |index: u32| {
+                assert!(index != bad, "this one is right out");
+                Ok::<u32, String>(index)
             };
-            let error = in_order(10, job, |_| Ok(())).map_err(untyped).unwrap_err();
-            assert_eq!(error, "5: five is right out");
+            let error = in_order(count, job, |_| Ok(())).map_err(untyped).unwrap_err();
+            assert_eq!(error, format!("{bad}: this one is right out"));
         }
         products_come_in_order_and_all_jobs_end();
     }
 
     #[test]
     fn a_writer_that_fails_ends_it() {
-        let job = |index: u32, hand_over: &dyn Fn(u32)| {
-            hand_over(index);
-            Ok::<(), String>(())
-        };
-        let take = |product| {
-            if product == 2 { Err(PoolError::Io(io::Error::other("disk full"))) } else { Ok(()) }
-        };
-        assert_eq!(in_order(1000, job, take).map_err(untyped).unwrap_err(), "disk full");
+        for (count, bad) in [(1000, 2), (1, 0)] {
+            let take = |product| {
+                if product == bad { Err(PoolError::Io(io::Error::other("disk full"))) } else { Ok(()) }
+            };
+            let ended = in_order(count, Ok::<u32, String>, take);
+            assert_eq!(ended.map_err(untyped).unwrap_err(), "disk full");
+        }
     }
 }
