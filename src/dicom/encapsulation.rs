@@ -85,9 +85,11 @@ impl<'w, W: Write + Seek + ?Sized> EncapsulatedWriter<'w, W> {
         }
         self.item_header(Tag::SEQUENCE_DELIMITATION_ITEM, 0)?;
         let bytes = self.table.reserved_bytes(self.frames) + self.offset + ITEM_HEADER;
-        self.out.seek(SeekFrom::Start(self.start))?;
-        self.table.fill_in(self.out, &self.lengths)?;
-        self.out.seek(SeekFrom::Start(self.start + bytes))?;
+        if !self.table.is_zero(self.frames) {
+            self.out.seek(SeekFrom::Start(self.start))?;
+            self.table.fill_in(self.out, &self.lengths)?;
+            self.out.seek(SeekFrom::Start(self.start + bytes))?;
+        }
         Ok(Encapsulated { bytes, frame_bytes: self.offset - ITEM_HEADER * written })
     }
 

@@ -88,6 +88,11 @@ impl OffsetTable {
         }
     }
 
+    /// Whether the entries are the zeros that [`reserve`](OffsetTable::reserve) wrote: the first offset always is 0.
+    pub(super) fn is_zero(self, frames: u32) -> bool {
+        self == OffsetTable::Basic && frames == 1
+    }
+
     /// The bytes of the entries.
     fn length(self, frames: u32) -> u64 {
         let entry = if self == OffsetTable::Basic { 4 } else { 8 };

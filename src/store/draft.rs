@@ -5,7 +5,7 @@ use super::error::StoreError;
 use rustix::fs::Advice;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, IoSlice, Seek, SeekFrom, Write};
 use std::num::NonZeroU64;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -101,15 +101,17 @@ impl Draft {
         self.start + self.gathered.len() as u64
     }
 
-    fn write_at_start(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Writes what was gathered, and `more` behind it: in one call, for each one costs the file system anew.
+    fn write_out(&mut self, more: &[u8]) -> io::Result<()> {
         if self.failed {
             return Err(io::Error::other("an earlier write to this draft failed"));
         }
-        if let Err(error) = self.file.write_all_at(bytes, self.start) {
+        if let Err(error) = write_both(&self.file, &self.gathered, more, self.start) {
             self.failed = true;
             return Err(error);
         }
-        self.start += bytes.len() as u64;
+        self.start += (self.gathered.len() + more.len()) as u64;
+        self.gathered.clear();
         self.length = self.length.max(self.start);
         if let Some(fresh) = NonZeroU64::new(self.length.saturating_sub(self.handed_on))
             && fresh.get() >= HAND_ON
@@ -122,31 +124,38 @@ impl Draft {
     }
 }
 
+/// Writes `first` and `second`, one behind the other, at this offset of a file.
+fn write_both(mut file: &File, first: &[u8], second: &[u8], offset: u64) -> io::Result<()> {
+    let mut written = 0;
+    if !first.is_empty() && !second.is_empty() {
+        file.seek(SeekFrom::Start(offset))?;
+        written = match file.write_vectored(&[IoSlice::new(first), IoSlice::new(second)]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+            written => written?,
+        };
+    }
+    // Mostly there is nothing left.
+    let first_written = written.min(first.len());
+    file.write_all_at(&first[first_written..], offset + first_written as u64)?;
+    let second_written = written - first_written;
+    file.write_all_at(&second[second_written..], offset + (first.len() + second_written) as u64)
+}
+
 impl Write for Draft {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.gathered.len() + bytes.len() > GATHER {
-            self.flush()?;
-        }
         if bytes.len() >= GATHER {
-            self.write_at_start(bytes)?;
+            self.write_out(bytes)?;
         } else {
+            if self.gathered.len() + bytes.len() > GATHER {
+                self.write_out(&[])?;
+            }
             self.gathered.extend_from_slice(bytes);
         }
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.failed {
-            return Err(io::Error::other("an earlier write to this draft failed"));
-        }
-        if self.gathered.is_empty() {
-            return Ok(());
-        }
-        let mut gathered = std::mem::take(&mut self.gathered);
-        let outcome = self.write_at_start(&gathered);
-        gathered.clear();
-        self.gathered = gathered;
-        outcome
+        self.write_out(&[])
     }
 }
 
@@ -221,6 +230,18 @@ mod tests {
         assert_eq!(steps(&mut draft, &large, &nearly), steps(&mut memory, &large, &nearly));
         assert_eq!(draft.len(), memory.get_ref().len() as u64);
         assert_eq!(content(&mut draft), memory.into_inner());
+    }
+
+    #[test]
+    fn two_parts_lie_one_behind_the_other() {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(b"....", 0).unwrap();
+        for (first, second, offset) in [("ab", "cde", 2), ("", "f", 7), ("gh", "", 8), ("", "", 3)] {
+            write_both(&file, first.as_bytes(), second.as_bytes(), offset).unwrap();
+        }
+        let mut content = [0; 10];
+        file.read_exact_at(&mut content, 0).unwrap();
+        assert_eq!(&content, b"..abcdefgh");
     }
 
     #[test]

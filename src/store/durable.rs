@@ -64,11 +64,11 @@ impl Durable {
     /// Opens the directory at the end of `names`, one below the other from `root`, and makes what is missing.
     /// On return all of them are durable. Links are refused.
     pub fn directories(&self, root: &Directory, names: &[String]) -> Result<Directory, StoreError> {
-        let mut innermost = root.try_clone()?;
+        let mut innermost = None;
         for name in names {
-            innermost = self.directory(&innermost, name.as_ref())?;
+            innermost = Some(self.directory(innermost.as_ref().unwrap_or(root), name.as_ref())?);
         }
-        Ok(innermost)
+        innermost.map_or_else(|| root.try_clone(), Ok)
     }
 
     /// Opens or makes one directory, durably.

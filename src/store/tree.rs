@@ -89,16 +89,20 @@ impl Tree {
     /// Also when something that is not a regular file lies in its place.
     pub fn find(&self, identity: &Identity, digest: &Digest) -> Result<Option<PathBuf>, StoreError> {
         let place = self.layout.place(identity);
-        let mut directory = self.root.try_clone()?;
+        let mut innermost = None;
         for name in &place.directories {
-            match directory.child(name.as_ref())? {
-                Some(child) => directory = child,
-                None => return Ok(None),
+            innermost = innermost.as_ref().unwrap_or(&self.root).child(name.as_ref())?;
+            if innermost.is_none() {
+                return Ok(None);
             }
         }
+        let directory = innermost.as_ref().unwrap_or(&self.root);
         for name in names(&place, digest) {
-            if self.holds(&directory, &name, digest)? {
-                return Ok(Some(directory.path().join(name)));
+            match self.holds(directory, &name, digest)? {
+                Some(true) => return Ok(Some(directory.path().join(name))),
+                Some(false) => {}
+                // Names are given in this order, so the next ones are not in use either.
+                None => return Ok(None),
             }
         }
         Ok(None)
@@ -131,7 +135,7 @@ impl Tree {
                     let path = directory.path().join(name);
                     return Ok(if rank == 0 { Stored::New(path) } else { Stored::Beside { path, existing } });
                 }
-                Renamed::Occupied if self.holds(&directory, name, digest)? => {
+                Renamed::Occupied if self.holds(&directory, name, digest)? == Some(true) => {
                     return Ok(Stored::Same(directory.path().join(name)));
                 }
                 Renamed::Occupied => {}
@@ -140,18 +144,18 @@ impl Tree {
         Err(StoreError::Occupied { path: existing, what: "damaged, and so is what lies beside it" })
     }
 
-    /// Whether the file of this name holds this content. If so, it and its name are durable on return: the thread or
-    /// the process that wrote it may not have come that far.
-    fn holds(&self, directory: &Directory, name: &str, digest: &Digest) -> Result<bool, StoreError> {
-        let Some(file) = directory.open_file(name.as_ref())? else { return Ok(false) };
+    /// Whether the file of this name holds this content; `None` when there is no such file. If it does, it and its name are
+    /// durable on return: the thread or the process that wrote it may not have come that far.
+    fn holds(&self, directory: &Directory, name: &str, digest: &Digest) -> Result<Option<bool>, StoreError> {
+        let Some(file) = directory.open_file(name.as_ref())? else { return Ok(None) };
         let path = directory.path().join(name);
         let receipt = read_receipt(&file).map_err(|error| StoreError::new("read", &path, error))?;
         if receipt.is_none_or(|receipt| receipt.digest != *digest) {
-            return Ok(false);
+            return Ok(Some(false));
         }
         self.durable.sync_file(&file, &path)?;
         self.durable.sync_directory(directory)?;
-        Ok(true)
+        Ok(Some(true))
     }
 
     pub(super) fn root(&self) -> &Directory {
