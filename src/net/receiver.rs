@@ -128,7 +128,10 @@ impl Receiver {
         if self.left == 0 {
             let header = Header::parse(self.transport.take::<HEADER_LEN>(patience).await?);
             match self.check(header).map_err(Outcome::Aborted)? {
-                P_DATA_TF => self.left = header.length,
+                P_DATA_TF => {
+                    self.left = header.length;
+                    self.transport.pdu_begins(header.length as usize);
+                }
                 kind => {
                     let [_, _, source, reason] = self.transport.take(patience).await?;
                     return match kind {

@@ -49,10 +49,17 @@ pub fn run(config: &Config) -> Result<(), RunError> {
         tracing::warn!(store = %config.store.path.display(), warning, "durability is doubtful");
     }
     let node = Arc::new(Node::new(tree, config));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
     runtime.block_on(attend(config, node.clone()))?;
     node.report_counts();
     Ok(())
+}
+
+/// Threads for sockets and timers: one for two cores. The codec pool fills all cores, and each event that wakes a worker
+/// wakes another to look for more work, if there is one: it takes a core from a frame and finds nothing.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).div_ceil(2)
 }
 
 impl Node {
