@@ -2,6 +2,7 @@
 
 mod jpeg_2000;
 mod jpeg_ls;
+mod jpeg_xl;
 mod rle;
 
 use super::encoder::Decoder;
@@ -15,4 +16,7 @@ pub static DECODERS: &[&dyn Decoder] = &[
     &jpeg_2000::HTJ2K_LOSSLESS,
     &jpeg_2000::HTJ2K_LOSSLESS_RPCL,
     &jpeg_2000::HTJ2K,
+    &jpeg_xl::JPEG_XL_LOSSLESS,
+    &jpeg_xl::JPEG_XL_RECOMPRESSION,
+    &jpeg_xl::JPEG_XL,
 ];
