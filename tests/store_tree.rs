@@ -363,7 +363,7 @@ fn the_operating_system_is_asked_in_the_right_order() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("trace");
     let store = folder.path().join("store");
-    let calls = "trace=pwrite64,write,fsync,fdatasync,renameat2,mkdirat,unlinkat";
+    let calls = "trace=pwrite64,pwritev,write,fsync,fdatasync,renameat2,mkdirat,unlinkat";
     let output = child(&["strace", "-f", "-y", "-s", "0", "-e", calls, "-o", log.to_str().unwrap()], &store);
     assert!(said(&output).contains("stored the second"), "{output:?}");
     let trace = std::fs::read_to_string(&log).unwrap();
@@ -376,7 +376,8 @@ fn the_operating_system_is_asked_in_the_right_order() {
         lines.iter().enumerate().filter(|(_, line)| wanted(line)).map(|(index, _)| index).collect()
     };
     let synced = |path: &str| at(&|line| line.contains(" fsync(") && line.contains(&format!("{path}>)")));
-    let writes = at(&|line| line.contains("pwrite64(") && line.contains(draft));
+    let writes =
+        at(&|line| (line.contains("pwrite64(") || line.contains("pwritev(")) && line.contains(draft));
     let file = synced(draft);
     assert_eq!(file.len(), 1, "one sync of the draft\n{trace}");
     assert!(
@@ -418,7 +419,7 @@ fn a_fault_at_any_call_never_makes_a_false_promise() {
         return;
     }
     let mut happened = 0;
-    for call in ["pwrite64", "fsync", "renameat2", "mkdirat", "unlinkat", "openat"] {
+    for call in ["pwrite64", "pwritev", "fsync", "renameat2", "mkdirat", "unlinkat", "openat"] {
         for fault in ["error=ENOSPC", "error=EIO", "signal=KILL"] {
             // The loader and the runtime open files as well: failing those says nothing about the store.
             if call == "openat" && fault != "signal=KILL" {

@@ -125,12 +125,11 @@ impl Draft {
 }
 
 /// Writes `first` and `second`, one behind the other, at this offset of a file.
-fn write_both(mut file: &File, first: &[u8], second: &[u8], offset: u64) -> io::Result<()> {
+fn write_both(file: &File, first: &[u8], second: &[u8], offset: u64) -> io::Result<()> {
     let mut written = 0;
     if !first.is_empty() && !second.is_empty() {
-        file.seek(SeekFrom::Start(offset))?;
-        written = match file.write_vectored(&[IoSlice::new(first), IoSlice::new(second)]) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+        written = match rustix::io::pwritev(file, &[IoSlice::new(first), IoSlice::new(second)], offset) {
+            Err(rustix::io::Errno::INTR) => 0,
             written => written?,
         };
     }

@@ -119,11 +119,7 @@ fn is_transformed(image: &JxlImage) -> bool {
 }
 
 /// The sample that a fraction of the largest one stands for.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "it is rounded and clamped before"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "it is rounded and clamped before")]
 fn to_integer(fraction: f32, precision: u32) -> i32 {
     let most = f64::from((1_u32 << precision) - 1);
     (f64::from(fraction) * most).round().clamp(0.0, most) as i32
