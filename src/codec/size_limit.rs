@@ -17,6 +17,7 @@ impl SizeLimit {
         let table_bytes = match table {
             OffsetTable::Basic => 4 * u64::from(frames),
             OffsetTable::Extended => 16 * u64::from(frames),
+            OffsetTable::Empty => 0,
         };
         SizeLimit { native_bytes, encapsulated_bytes: AtomicU64::new(OVERHEAD + table_bytes) }
     }

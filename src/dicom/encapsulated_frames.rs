@@ -2,7 +2,7 @@
 //! (PS3.5 section A.4, PS3.3 section C.7.6.3.1.8).
 
 use super::dataset::DataSet;
-use super::fragments::{Fragments, FragmentsError};
+use super::fragments::{Fragments, FragmentsError, joined};
 use super::source::Source;
 use super::tag::Tag;
 use std::borrow::Cow;
@@ -29,15 +29,31 @@ impl EncapsulatedFrames {
         let extended = data_set.value(source, Tag::EXTENDED_OFFSET_TABLE)?;
         let lengths = data_set.value(source, Tag::EXTENDED_OFFSET_TABLE_LENGTHS)?;
         let frames = frames as usize;
-        // Every frame has a fragment: a Number of Frames that has none sizes nothing here.
-        if frames == 0 || frames > fragments.ranges.len() {
-            return Err(FragmentsError::FrameCount { frames, fragments: fragments.ranges.len() });
-        }
+        count(&fragments, frames)?;
         match (extended, lengths) {
             (Some(offsets), Some(lengths)) => by_extended_table(fragments, frames, &offsets, &lengths),
             _ if !fragments.offset_table.is_empty() => by_basic_table(fragments, frames),
-            _ => without_table(source, fragments, frames),
+            _ => EncapsulatedFrames::without_table(source, fragments, frames),
         }
+    }
+
+    /// Finds the frames by the number of fragments, or by the markers of their codestreams; tables are not looked at.
+    pub(super) fn without_table(
+        source: &dyn Source,
+        fragments: Fragments,
+        frames: usize,
+    ) -> Result<EncapsulatedFrames, FragmentsError> {
+        count(&fragments, frames)?;
+        let count = fragments.ranges.len();
+        let first = match frames {
+            1 => vec![0, count],
+            frames if frames == count => (0..=count).collect(),
+            _ => by_markers(source, &fragments.ranges)?,
+        };
+        if first.len() != frames + 1 {
+            return Err(FragmentsError::FrameCount { frames, fragments: count });
+        }
+        Ok(EncapsulatedFrames { ranges: fragments.ranges, first })
     }
 
     /// How many frames there are.
@@ -65,20 +81,13 @@ impl EncapsulatedFrames {
     pub fn codestream<'s>(&self, source: &'s dyn Source, index: usize) -> io::Result<Cow<'s, [u8]>> {
         match self.ranges(index) {
             [] => Err(io::ErrorKind::InvalidInput.into()),
-            [range] => source.bytes(range.clone()),
-            ranges => {
-                let mut codestream = Vec::new();
-                for range in ranges {
-                    codestream.extend_from_slice(&source.bytes(range.clone())?);
-                }
-                Ok(Cow::Owned(codestream))
-            }
+            ranges => joined(source, ranges),
         }
     }
 }
 
-const BASIC: &str = "Basic Offset Table";
-const EXTENDED: &str = "Extended Offset Table";
+pub(super) const BASIC: &str = "Basic Offset Table";
+pub(super) const EXTENDED: &str = "Extended Offset Table";
 
 /// One fragment a frame, at 64-bit offsets, perhaps shorter than its item by the padding.
 fn by_extended_table(
@@ -94,9 +103,9 @@ fn by_extended_table(
     }
     let mut ranges = Vec::new();
     for (frame, (offset, length)) in offsets.as_chunks().0.iter().zip(lengths.as_chunks().0).enumerate() {
-        let wrong = FragmentsError::TableEntry { table: EXTENDED, frame };
-        let fragment =
-            fragments.at(u64::from_le_bytes(*offset)).and_then(|index| fragments.ranges.get(index));
+        let offset = u64::from_le_bytes(*offset);
+        let wrong = FragmentsError::TableEntry { table: EXTENDED, frame, offset };
+        let fragment = fragments.at(offset).and_then(|index| fragments.ranges.get(index));
         let Some(range) = fragment else { return Err(wrong) };
         let end = range.start.saturating_add(u64::from_le_bytes(*length));
         if end > range.end {
@@ -119,28 +128,22 @@ fn by_basic_table(fragments: Fragments, frames: usize) -> Result<EncapsulatedFra
             .is_some_and(|fragment| first.last().map_or(fragment == 0, |previous| fragment > *previous));
         match fragment {
             Some(fragment) if ascends => first.push(fragment),
-            _ => return Err(FragmentsError::TableEntry { table: BASIC, frame }),
+            _ => {
+                let offset = u64::from(*offset);
+                return Err(FragmentsError::TableEntry { table: BASIC, frame, offset });
+            }
         }
     }
     first.push(fragments.ranges.len());
     Ok(EncapsulatedFrames { ranges: fragments.ranges, first })
 }
 
-fn without_table(
-    source: &dyn Source,
-    fragments: Fragments,
-    frames: usize,
-) -> Result<EncapsulatedFrames, FragmentsError> {
-    let count = fragments.ranges.len();
-    let first = match frames {
-        1 => vec![0, count],
-        frames if frames == count => (0..=count).collect(),
-        _ => by_markers(source, &fragments.ranges)?,
-    };
-    if first.len() != frames + 1 {
-        return Err(FragmentsError::FrameCount { frames, fragments: count });
+/// Every frame has a fragment: a Number of Frames that has none sizes nothing here.
+fn count(fragments: &Fragments, frames: usize) -> Result<(), FragmentsError> {
+    if frames == 0 || frames > fragments.ranges.len() {
+        return Err(FragmentsError::FrameCount { frames, fragments: fragments.ranges.len() });
     }
-    Ok(EncapsulatedFrames { ranges: fragments.ranges, first })
+    Ok(())
 }
 
 /// The first fragment of each codestream, and the number of fragments: as the JPEG family marks its streams. Neither
@@ -168,7 +171,7 @@ fn by_markers(source: &dyn Source, ranges: &[Range<u64>]) -> io::Result<Vec<usiz
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dicom::encapsulation::encapsulate;
+    use crate::dicom::encapsulated_value::encapsulate;
     use crate::dicom::offset_table::OffsetTable;
     use crate::dicom::testing::DataSetBuilder;
     use crate::dicom::{Limits, Vr, VrEncoding, walk};

@@ -1,4 +1,4 @@
-//! Writes encapsulated Pixel Data, one fragment a frame, as the frames come (PS3.5 section A.4).
+//! Writes encapsulated Pixel Data as the frames come, one fragment a frame or several (PS3.5 section A.4).
 //!
 //! The offset tables stand before the frames but depend on their lengths: their place is reserved and filled in at
 //! the end, so that a large multi-frame image never lies in memory.
@@ -7,7 +7,7 @@ use super::element::UNDEFINED_LENGTH;
 use super::header_writer::{ITEM_HEADER, put_item};
 use super::offset_table::OffsetTable;
 use super::tag::Tag;
-use std::io::{self, Cursor, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 
 /// Writes the elements of one encapsulated image: offset tables, Pixel Data, delimiter.
 ///
@@ -18,10 +18,12 @@ pub struct EncapsulatedWriter<'w, W: Write + Seek + ?Sized> {
     frames: u32,
     /// Where the first element begins, in `out`.
     start: u64,
-    /// The length of each frame's item so far, padding included.
-    lengths: Vec<u32>,
+    /// The length of each frame so far, from the value of its first fragment to its end, padding included.
+    lengths: Vec<u64>,
     /// Where the next item begins, counted from the first item after the Basic Offset Table.
     offset: u64,
+    /// How many items have been written.
+    fragments: u64,
 }
 
 /// What [`EncapsulatedWriter::finish`] has written.
@@ -44,7 +46,7 @@ impl<'w, W: Write + Seek + ?Sized> EncapsulatedWriter<'w, W> {
         }
         let start = out.stream_position()?;
         table.reserve(out, frames)?;
-        Ok(EncapsulatedWriter { out, table, frames, start, lengths: Vec::new(), offset: 0 })
+        Ok(EncapsulatedWriter { out, table, frames, start, lengths: Vec::new(), offset: 0, fragments: 0 })
     }
 
     /// Writes the next frame as one fragment, padded with a 0 byte when its length is odd.
@@ -53,24 +55,52 @@ impl<'w, W: Write + Seek + ?Sized> EncapsulatedWriter<'w, W> {
     /// An empty frame or one beyond 2³² − 2 bytes; one frame more than was announced; an offset that does not fit
     /// the Basic Offset Table; else the writer's own.
     pub fn frame(&mut self, codestream: &[u8]) -> Result<(), EncapsulationError> {
-        let frame = self.lengths.len() as u64;
+        self.frame_in_fragments(codestream, 1)
+    }
+
+    /// Writes the next frame as so many fragments of about the same even length, the last padded with a 0 byte when the
+    /// frame's length is odd. Which transfer syntaxes allow more than one says
+    /// [`TransferSyntax::allows_several_fragments`](super::TransferSyntax::allows_several_fragments).
+    ///
+    /// # Errors
+    /// As [`frame`](EncapsulatedWriter::frame); [`EncapsulationError::Fragments`] when there are none, or so many that one
+    /// would be empty; [`EncapsulationError::ExtendedFragments`] for several under an Extended Offset Table.
+    pub fn frame_in_fragments(
+        &mut self,
+        codestream: &[u8],
+        fragments: u32,
+    ) -> Result<(), EncapsulationError> {
+        let (frame, length) = (self.lengths.len() as u64, codestream.len() as u64);
         if frame >= u64::from(self.frames) {
             return Err(EncapsulationError::FrameCount { announced: self.frames, written: frame + 1 });
         }
-        let length = u32::try_from(codestream.len().next_multiple_of(2)).unwrap_or(UNDEFINED_LENGTH);
-        if !(1..UNDEFINED_LENGTH).contains(&length) {
-            return Err(EncapsulationError::FrameLength { frame, length: codestream.len() as u64 });
+        if length == 0 {
+            return Err(EncapsulationError::FrameLength { frame, length });
+        }
+        if self.table == OffsetTable::Extended && fragments > 1 {
+            return Err(EncapsulationError::ExtendedFragments { frame, fragments });
+        }
+        let each = fragment_length(length, fragments).ok_or(EncapsulationError::Fragments {
+            frame,
+            length,
+            fragments,
+        })?;
+        let last = (length - each * (u64::from(fragments) - 1)).next_multiple_of(2);
+        if last >= u64::from(UNDEFINED_LENGTH) {
+            return Err(EncapsulationError::FrameLength { frame, length });
         }
         if self.table == OffsetTable::Basic && self.offset > u64::from(u32::MAX) {
             return Err(EncapsulationError::Offset { frame, offset: self.offset });
         }
-        self.item_header(Tag::ITEM, length)?;
-        self.out.write_all(codestream)?;
-        if !codestream.len().is_multiple_of(2) {
-            self.out.write_all(&[0])?;
+        let start = self.offset + ITEM_HEADER;
+        let mut rest = codestream;
+        for at in 1..=fragments {
+            let cut = if at == fragments { rest.len() } else { rest.len().min(each as usize) };
+            let (fragment, behind) = rest.split_at_checked(cut).unwrap_or((rest, &[]));
+            self.fragment(fragment)?;
+            rest = behind;
         }
-        self.lengths.push(length);
-        self.offset += ITEM_HEADER + u64::from(length);
+        self.lengths.push(self.offset - start);
         Ok(())
     }
 
@@ -90,7 +120,20 @@ impl<'w, W: Write + Seek + ?Sized> EncapsulatedWriter<'w, W> {
             self.table.fill_in(self.out, &self.lengths)?;
             self.out.seek(SeekFrom::Start(self.start + bytes))?;
         }
-        Ok(Encapsulated { bytes, frame_bytes: self.offset - ITEM_HEADER * written })
+        Ok(Encapsulated { bytes, frame_bytes: self.offset - ITEM_HEADER * self.fragments })
+    }
+
+    /// Writes one item. Its length has been checked to fit.
+    fn fragment(&mut self, fragment: &[u8]) -> io::Result<()> {
+        let length = fragment.len().next_multiple_of(2) as u32;
+        self.item_header(Tag::ITEM, length)?;
+        self.out.write_all(fragment)?;
+        if !fragment.len().is_multiple_of(2) {
+            self.out.write_all(&[0])?;
+        }
+        self.offset += ITEM_HEADER + u64::from(length);
+        self.fragments += 1;
+        Ok(())
     }
 
     fn item_header(&mut self, tag: Tag, length: u32) -> io::Result<()> {
@@ -100,29 +143,19 @@ impl<'w, W: Write + Seek + ?Sized> EncapsulatedWriter<'w, W> {
     }
 }
 
-/// Encapsulates frames in memory: the whole elements, headers included.
-///
-/// ```
-/// use condenser::dicom::{OffsetTable, encapsulate};
-///
-/// let elements = encapsulate(&[&b"first"[..], b"2nd."], OffsetTable::Basic)?;
-/// assert_eq!(elements[..8], [0xE0, 0x7F, 0x10, 0x00, b'O', b'B', 0, 0]);
-/// // The Basic Offset Table: the second frame begins behind the first one's item header, its 5 bytes and their padding.
-/// assert_eq!(elements[12..28], [0xFE, 0xFF, 0x00, 0xE0, 8, 0, 0, 0, 0, 0, 0, 0, 14, 0, 0, 0]);
-/// # Ok::<(), condenser::dicom::EncapsulationError>(())
-/// ```
-///
-/// # Errors
-/// As the writer's.
-pub fn encapsulate<F: AsRef<[u8]>>(frames: &[F], table: OffsetTable) -> Result<Vec<u8>, EncapsulationError> {
-    let count = u32::try_from(frames.len()).unwrap_or(u32::MAX);
-    let mut out = Cursor::new(Vec::new());
-    let mut writer = EncapsulatedWriter::begin(&mut out, count, table)?;
-    for frame in frames {
-        writer.frame(frame.as_ref())?;
+/// The even length of every fragment but the last, when a frame is split into so many; 0 when there is but one. `None`
+/// when there is none, or when one of them would have less than the two bytes of PS3.5 A.4 (padding counts).
+fn fragment_length(length: u64, fragments: u32) -> Option<u64> {
+    let fragments = u64::from(fragments);
+    if fragments <= 1 {
+        return (fragments == 1).then_some(0);
     }
-    writer.finish()?;
-    Ok(out.into_inner())
+    if fragments > length.div_ceil(2) {
+        return None;
+    }
+    let even = (length / fragments).next_multiple_of(2);
+    // Rounded up, as pydicom does, the others may leave nothing for the last.
+    Some(if even * (fragments - 1) < length { even } else { even - 2 })
 }
 
 /// Why frames cannot be encapsulated.
@@ -150,6 +183,27 @@ pub enum EncapsulationError {
         /// In bytes.
         length: u64,
     },
+    /// A fragment has 2 bytes at least.
+    #[error("frame {frame} of {length} bytes cannot be split into {fragments} fragments of 2 bytes or more")]
+    Fragments {
+        /// Which, from 0.
+        frame: u64,
+        /// In bytes.
+        length: u64,
+        /// How many were asked for.
+        fragments: u32,
+    },
+    /// The Extended Offset Table is for frames of one fragment (PS3.3 C.7.6.3.1.8).
+    #[error("frame {frame} is in {fragments} fragments, and the Extended Offset Table lists frames of one")]
+    ExtendedFragments {
+        /// Which, from 0.
+        frame: u64,
+        /// How many were asked for.
+        fragments: u32,
+    },
+    /// A value alone cannot have an Extended Offset Table.
+    #[error("the Extended Offset Table is an element of its own, not part of Pixel Data's value")]
+    ExtendedValue,
     /// The frame begins beyond what the Basic Offset Table can say.
     #[error("frame {frame} begins at {offset}, beyond a 32-bit offset")]
     Offset {
@@ -165,7 +219,9 @@ pub enum EncapsulationError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::encapsulated_value::encapsulate;
     use super::*;
+    use std::io::Cursor;
 
     #[test]
     fn the_basic_offset_table_counts_padding() {
@@ -234,6 +290,65 @@ mod tests {
         let mut writer = EncapsulatedWriter::begin(&mut out, 2, OffsetTable::Basic).unwrap();
         writer.frame(b"a").unwrap();
         assert!(matches!(writer.finish(), Err(EncapsulationError::FrameCount { announced: 2, written: 1 })));
+    }
+
+    /// The lengths of the fragments of a frame of so many bytes.
+    fn split(length: usize, fragments: u32) -> Option<Vec<usize>> {
+        let frame = vec![1; length];
+        let mut out = Cursor::new(Vec::new());
+        let mut writer = EncapsulatedWriter::begin(&mut out, 2, OffsetTable::Basic).unwrap();
+        match writer.frame_in_fragments(&frame, fragments) {
+            Err(EncapsulationError::Fragments { frame: 0, .. }) => return None,
+            written => written.unwrap(),
+        }
+        writer.frame(b"next").unwrap();
+        let encapsulated = writer.finish().unwrap();
+        let value = &out.get_ref()[12..];
+        let found = crate::dicom::FragmentRanges::of(&value, 0..value.len() as u64).unwrap();
+        let offset = value[12..16].try_into().map(u32::from_le_bytes).unwrap();
+        let mut lengths: Vec<_> =
+            found.map(|range| range.unwrap()).map(|range| range.end - range.start).collect();
+        assert_eq!(lengths.iter().sum::<u64>(), encapsulated.frame_bytes);
+        assert_eq!(lengths.pop(), Some(4));
+        assert_eq!(u64::from(offset), lengths.iter().map(|length| length + 8).sum::<u64>());
+        Some(lengths.into_iter().map(|length| length as usize).collect())
+    }
+
+    #[test]
+    fn a_frame_is_split_into_fragments_of_which_none_is_empty() {
+        assert_eq!(split(9, 4).unwrap(), [2, 2, 2, 4]);
+        assert_eq!(split(7, 4).unwrap(), [2, 2, 2, 2]);
+        assert_eq!(split(10, 3).unwrap(), [4, 4, 2]);
+        // Rounded up there would be 4, 4, 4 and nothing.
+        assert_eq!(split(12, 4).unwrap(), [2, 2, 2, 6]);
+        for length in 1..60 {
+            assert_eq!(split(length, 0), None);
+            assert_eq!(split(length, 1).unwrap(), [length.next_multiple_of(2)]);
+            for fragments in 2..35 {
+                let lengths = split(length, fragments);
+                assert_eq!(
+                    lengths.is_some(),
+                    fragments as usize <= length.div_ceil(2),
+                    "{length} in {fragments}"
+                );
+                if let Some(lengths) = lengths {
+                    assert_eq!(lengths.len(), fragments as usize);
+                    assert_eq!(lengths.iter().sum::<usize>(), length.next_multiple_of(2));
+                    assert!(lengths.iter().all(|length| *length >= 2 && length % 2 == 0), "{lengths:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_extended_offset_table_is_for_whole_frames() {
+        let mut out = Cursor::new(Vec::new());
+        let mut writer = EncapsulatedWriter::begin(&mut out, 1, OffsetTable::Extended).unwrap();
+        let error = writer.frame_in_fragments(b"abcd", 2).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "frame 0 is in 2 fragments, and the Extended Offset Table lists frames of one"
+        );
     }
 
     /// Keeps only what is written in small pieces, so that 4 GiB of frames cost nothing.

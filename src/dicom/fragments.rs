@@ -3,6 +3,7 @@
 use super::dataset::Element;
 use super::header_writer::ITEM_HEADER;
 use super::source::Source;
+use std::borrow::Cow;
 use std::io;
 use std::ops::Range;
 
@@ -24,22 +25,25 @@ impl Fragments {
     /// No Basic Offset Table item, one that is not a list of 32-bit numbers, an item that reaches beyond the
     /// element, or more than 2²² of them; or the source's own.
     pub fn of(source: &dyn Source, element: &Element) -> Result<Fragments, FragmentsError> {
-        let mut items = Items { source, offset: element.value.start, end: element.value.end };
-        let table = items.next()?.ok_or(FragmentsError::NoOffsetTable)?;
-        let length = table.end - table.start;
-        if !length.is_multiple_of(4) || length / 4 > MOST_FRAGMENTS as u64 {
-            return Err(FragmentsError::OffsetTableLength { length });
-        }
-        let offset_table = source.bytes(table)?;
+        Fragments::of_value(source, element.value.clone())
+    }
+
+    /// The same of an encapsulated value, which may end with its delimiter or without.
+    ///
+    /// # Errors
+    /// As [`of`](Fragments::of).
+    pub fn of_value(source: &dyn Source, value: Range<u64>) -> Result<Fragments, FragmentsError> {
+        let items = FragmentRanges::of(source, value)?;
+        let offset_table = source.bytes(items.offset_table())?;
         let offset_table =
             offset_table.as_chunks().0.iter().map(|entry| u32::from_le_bytes(*entry)).collect();
         let start = items.offset;
         let mut ranges = Vec::new();
-        while let Some(range) = items.next()? {
+        for range in items {
             if ranges.len() == MOST_FRAGMENTS {
                 return Err(FragmentsError::TooMany);
             }
-            ranges.push(range);
+            ranges.push(range?);
         }
         Ok(Fragments { offset_table, ranges, start })
     }
@@ -94,12 +98,22 @@ pub enum FragmentsError {
         frames: usize,
     },
     /// A table names a place where no fragment begins, or goes backwards, or a length that is not there.
-    #[error("the {table} is wrong for frame {frame}")]
+    #[error("the {table} is wrong for frame {frame}, which it says begins at {offset}")]
     TableEntry {
         /// Its name.
         table: &'static str,
         /// Which, from 0.
         frame: usize,
+        /// What the table says, counted from the first item after the Basic Offset Table.
+        offset: u64,
+    },
+    /// A frame was asked for that is not there.
+    #[error("there is no frame {frame} among {frames}")]
+    NoFrame {
+        /// Which, from 0.
+        frame: usize,
+        /// How many there are.
+        frames: usize,
     },
     /// The source failed.
     #[error(transparent)]
@@ -108,27 +122,72 @@ pub enum FragmentsError {
 
 /// Each costs 16 bytes of memory; a real image of so many frames has hours.
 const MOST_FRAGMENTS: usize = 1 << 22;
-/// The items of an element, one after the other.
-struct Items<'s> {
+
+/// The fragments of an encapsulated value, found one after the other: nothing is read but the headers of their items.
+///
+/// ```
+/// use condenser::dicom::{FragmentRanges, OffsetTable, encapsulate_value};
+///
+/// let value = encapsulate_value(&[&b"first"[..], b"2nd."], 1, OffsetTable::Basic)?;
+/// let fragments = FragmentRanges::of(&value, 0..value.len() as u64)?;
+/// assert_eq!(fragments.collect::<Result<Vec<_>, _>>()?, [24..30, 38..42]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct FragmentRanges<'s> {
     source: &'s dyn Source,
     offset: u64,
     end: u64,
+    table: Range<u64>,
 }
 
-impl Items<'_> {
+impl<'s> FragmentRanges<'s> {
+    /// Begins behind the Basic Offset Table of the encapsulated `value`, which may end with its delimiter or without.
+    ///
+    /// # Errors
+    /// [`FragmentsError::NoOffsetTable`] of an empty value; [`FragmentsError::OffsetTableLength`] when the first item is
+    /// no list of at most 2²² numbers of 32 bits; [`FragmentsError::Damaged`]; or the source's own.
+    pub fn of(source: &'s dyn Source, value: Range<u64>) -> Result<FragmentRanges<'s>, FragmentsError> {
+        let end = value.end.min(source.len());
+        let mut items = FragmentRanges { source, offset: value.start, end, table: 0..0 };
+        items.table = items.read()?.ok_or(FragmentsError::NoOffsetTable)?;
+        let length = items.table.end - items.table.start;
+        if !length.is_multiple_of(4) || length / 4 > MOST_FRAGMENTS as u64 {
+            return Err(FragmentsError::OffsetTableLength { length });
+        }
+        Ok(items)
+    }
+
+    /// Where the entries of the Basic Offset Table lie; an empty range when there are none.
+    pub fn offset_table(&self) -> Range<u64> {
+        self.table.clone()
+    }
+
+    /// The fragments that lie between two offsets, counted from the first item after the Basic Offset Table; all to the
+    /// end without a second one. `None` where no item can begin.
+    pub(super) fn between(&self, from: u64, to: Option<u64>) -> Option<FragmentRanges<'s>> {
+        let start = self.table.end;
+        let offset = start.checked_add(from).filter(|offset| *offset < self.end)?;
+        let end = to.map_or(Some(self.end), |to| start.checked_add(to));
+        let end = end.filter(|end| *end > offset && *end <= self.end)?;
+        Some(FragmentRanges { source: self.source, offset, end, table: self.table.clone() })
+    }
+
     /// The value of the next item.
-    fn next(&mut self) -> Result<Option<Range<u64>>, FragmentsError> {
+    fn read(&mut self) -> Result<Option<Range<u64>>, FragmentsError> {
         if self.offset == self.end {
             return Ok(None);
         }
         let damaged = FragmentsError::Damaged { offset: self.offset };
-        let start = self.offset + ITEM_HEADER;
-        if start > self.end {
+        let Some(start) = self.offset.checked_add(ITEM_HEADER).filter(|start| *start <= self.end) else {
             return Err(damaged);
-        }
+        };
         let header = self.source.bytes(self.offset..start)?;
+        if *header == DELIMITER {
+            self.offset = self.end;
+            return Ok(None);
+        }
         let &[0xFE, 0xFF, 0x00, 0xE0, a, b, c, d] = header.as_ref() else { return Err(damaged) };
-        let end = start + u64::from(u32::from_le_bytes([a, b, c, d]));
+        let end = start.saturating_add(u64::from(u32::from_le_bytes([a, b, c, d])));
         if end > self.end {
             return Err(damaged);
         }
@@ -136,6 +195,34 @@ impl Items<'_> {
         Ok(Some(start..end))
     }
 }
+
+impl Iterator for FragmentRanges<'_> {
+    type Item = Result<Range<u64>, FragmentsError>;
+
+    /// The value of the next fragment; an error is the last that comes.
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.read();
+        if next.is_err() {
+            self.offset = self.end;
+        }
+        next.transpose()
+    }
+}
+
+/// The bytes of these ranges, one after the other; copied only when there are several.
+pub(super) fn joined<'s>(source: &'s dyn Source, ranges: &[Range<u64>]) -> io::Result<Cow<'s, [u8]>> {
+    if let [range] = ranges {
+        return source.bytes(range.clone());
+    }
+    let mut bytes = Vec::new();
+    for range in ranges {
+        bytes.extend_from_slice(&source.bytes(range.clone())?);
+    }
+    Ok(Cow::Owned(bytes))
+}
+
+/// A Sequence Delimitation Item, little endian.
+const DELIMITER: [u8; 8] = [0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0];
 
 #[cfg(test)]
 mod tests {
@@ -186,5 +273,18 @@ mod tests {
         let mut stranger = whole;
         stranger[8] = 0xE0;
         assert!(matches!(of_bytes(&stranger), Err(FragmentsError::Damaged { offset: 8 })));
+        let value = stranger.as_slice();
+        let mut ranges = FragmentRanges::of(&value, 0..20).unwrap();
+        assert!(matches!(ranges.next(), Some(Err(FragmentsError::Damaged { offset: 8 }))));
+        assert!(ranges.next().is_none(), "an error is the last");
+    }
+
+    #[test]
+    fn a_value_may_end_with_its_delimiter() {
+        let value = items().item(b"").item(b"ab").end_sequence().raw(b"behind it").build();
+        for value in [value.as_slice(), &value[..18]] {
+            let fragments = of_bytes(value).unwrap();
+            assert_eq!((fragments.ranges.len(), &fragments.ranges[0]), (1, &(16..18)));
+        }
     }
 }

@@ -12,9 +12,11 @@ mod deflate;
 mod dictionary;
 mod element;
 mod encapsulated_frames;
+mod encapsulated_value;
 mod encapsulation;
 mod explicit;
 mod fragments;
+mod frame_reader;
 mod header_writer;
 mod image_pixel;
 mod image_pixel_attributes;
@@ -43,9 +45,11 @@ pub use element::{
     Header, HeaderError, Limits, MAX_HEADER_LENGTH, UNDEFINED_LENGTH, guess_encoding, read_header,
 };
 pub use encapsulated_frames::EncapsulatedFrames;
-pub use encapsulation::{Encapsulated, EncapsulatedWriter, EncapsulationError, encapsulate};
+pub use encapsulated_value::{ExtendedEncapsulation, encapsulate, encapsulate_extended, encapsulate_value};
+pub use encapsulation::{Encapsulated, EncapsulatedWriter, EncapsulationError};
 pub use explicit::RewriteError;
-pub use fragments::{Fragments, FragmentsError};
+pub use fragments::{FragmentRanges, Fragments, FragmentsError};
+pub use frame_reader::{ExtendedOffsets, FrameReader};
 pub use image_pixel::ImagePixel;
 pub use image_pixel_attributes::{Attribute, ImagePixelError};
 pub use native_pixels::{NativePixels, NativePixelsError};

@@ -15,6 +15,9 @@ pub enum OffsetTable {
     /// The Extended Offset Table and its lengths: 64-bit, in elements of their own before Pixel Data, with an empty
     /// Basic Offset Table (PS3.3 section C.7.6.3.1.8).
     Extended,
+    /// None: the Basic Offset Table is there, as it must be, but empty. Who looks for a frame has to walk the fragments,
+    /// and where a frame has several there may be no telling them apart.
+    Empty,
 }
 
 impl OffsetTable {
@@ -34,7 +37,7 @@ impl OffsetTable {
     /// How many bytes [`reserve`](OffsetTable::reserve) writes.
     pub(super) fn reserved_bytes(self, frames: u32) -> u64 {
         match self {
-            OffsetTable::Basic => LONG_HEADER + ITEM_HEADER + self.length(frames),
+            OffsetTable::Basic | OffsetTable::Empty => LONG_HEADER + ITEM_HEADER + self.length(frames),
             OffsetTable::Extended => 2 * (LONG_HEADER + self.length(frames)) + LONG_HEADER + ITEM_HEADER,
         }
     }
@@ -62,18 +65,20 @@ impl OffsetTable {
         zeros(out, basic_length)
     }
 
-    /// Writes the entries in their place, of frames whose items have these `lengths`; `out` stands where
+    /// Writes the entries in their place, of frames whose items have these `lengths`: the value of the last and, where
+    /// there are several, all of those before it with their headers. `out` stands where
     /// [`reserve`](OffsetTable::reserve) has begun. No offset in a Basic Offset Table may be beyond 32 bits.
     ///
     /// # Errors
     /// The writer's.
-    pub(super) fn fill_in<W: Write + Seek + ?Sized>(self, out: &mut W, lengths: &[u32]) -> io::Result<()> {
+    pub(super) fn fill_in<W: Write + Seek + ?Sized>(self, out: &mut W, lengths: &[u64]) -> io::Result<()> {
         let offsets = lengths.iter().scan(0, |next, length| {
             let offset = *next;
-            *next += ITEM_HEADER + u64::from(*length);
+            *next += ITEM_HEADER + *length;
             Some(offset)
         });
         match self {
+            OffsetTable::Empty => Ok(()),
             OffsetTable::Basic => {
                 out.seek(SeekFrom::Current((LONG_HEADER + ITEM_HEADER) as i64))?;
                 entries(out, offsets.map(|offset| (offset as u32).to_le_bytes()))
@@ -83,7 +88,7 @@ impl OffsetTable {
                 entries(out, offsets.map(u64::to_le_bytes))?;
                 out.seek(SeekFrom::Current(LONG_HEADER as i64))?;
                 // The length of the item: what PS3.3 leaves open, pydicom and others read and write with the padding.
-                entries(out, lengths.iter().map(|length| u64::from(*length).to_le_bytes()))
+                entries(out, lengths.iter().map(|length| length.to_le_bytes()))
             }
         }
     }
@@ -95,7 +100,11 @@ impl OffsetTable {
 
     /// The bytes of the entries.
     fn length(self, frames: u32) -> u64 {
-        let entry = if self == OffsetTable::Basic { 4 } else { 8 };
+        let entry = match self {
+            OffsetTable::Basic => 4,
+            OffsetTable::Extended => 8,
+            OffsetTable::Empty => 0,
+        };
         entry * u64::from(frames)
     }
 }
@@ -155,6 +164,7 @@ mod tests {
     #[test]
     fn what_is_reserved_is_filled_in_and_no_longer() {
         for (table, entries) in [
+            (OffsetTable::Empty, b"\xE0\x7F\x10\0OB\0\0\xFF\xFF\xFF\xFF\xFE\xFF\0\xE0\0\0\0\0".as_slice()),
             (OffsetTable::Basic, b"\0\0\0\0\x0A\0\0\0".as_slice()),
             (
                 OffsetTable::Extended,

@@ -78,6 +78,12 @@ impl TransferSyntax {
             .iter()
             .find(|syntax| syntax.uid == name || syntax.keyword.eq_ignore_ascii_case(name))
     }
+
+    /// Whether a frame may be split into several fragments. RLE, Deflated Image Frame and Encapsulated Uncompressed want
+    /// each frame in one and only one (PS3.5 sections A.4.2, A.4.11 and A.4.13); native pixels have no fragments.
+    pub fn allows_several_fragments(&self) -> bool {
+        self.pixel_coding == PixelCoding::Encapsulated && !ONE_FRAGMENT.contains(&self.uid)
+    }
 }
 
 /// The transfer syntax UIDs that code names.
@@ -129,6 +135,9 @@ pub mod uids {
 use Fidelity::{Lossless, Lossy};
 use PixelCoding::{Encapsulated, Native, Referenced};
 use VrEncoding::{DeflatedExplicitLittle, ExplicitBig, ExplicitLittle, ImplicitLittle, NotElements};
+
+const ONE_FRAGMENT: &[&str] =
+    &[uids::RLE_LOSSLESS, uids::DEFLATED_IMAGE_FRAME, uids::ENCAPSULATED_UNCOMPRESSED];
 
 const CURRENT: bool = false;
 const RETIRED: bool = true;
@@ -334,6 +343,17 @@ mod tests {
             ("JPIPReferencedDeflate", DeflatedExplicitLittle, Referenced, Lossy)
         );
         assert_eq!(of("1.2.840.10008.1.20").1, ImplicitLittle);
+    }
+
+    #[test]
+    fn only_some_syntaxes_let_a_frame_be_split() {
+        assert_eq!(
+            count(|syntax| syntax.allows_several_fragments()),
+            count(|s| s.pixel_coding == Encapsulated) - 3
+        );
+        assert!(TransferSyntax::of_uid(uids::JPEG_BASELINE).unwrap().allows_several_fragments());
+        assert!(!TransferSyntax::of_uid(uids::RLE_LOSSLESS).unwrap().allows_several_fragments());
+        assert!(!TransferSyntax::of_uid(uids::EXPLICIT_VR_LITTLE_ENDIAN).unwrap().allows_several_fragments());
     }
 
     #[test]
