@@ -51,6 +51,12 @@ pub trait Decoder: Sync {
     /// The UID of the transfer syntax whose codestream this decoder reads.
     fn transfer_syntax(&self) -> &'static str;
 
+    /// Whether frames are verified by this decoder unless another is asked for. A second decoder of a syntax that is slower
+    /// than the first says no: every received instance would wait for it.
+    fn proves_by_default(&self) -> bool {
+        true
+    }
+
     /// Replaces the content of `cells` by the native cells of one frame, little endian and in the layout of
     /// [`Coded::native`]: its Planar Configuration and Photometric Interpretation, and the sign extended above Bits
     /// Stored when the image is signed.

@@ -17,7 +17,8 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// The pair for a target out of the tables; the decoder is of another make than the encoder where there is one.
+    /// The pair for a target out of the tables; the decoder is of another make than the encoder where there is one
+    /// that proves by default.
     ///
     /// # Errors
     /// [`Reason::NoEncoder`] when nothing here makes the target, or not under the name that is asked for.
@@ -29,7 +30,9 @@ impl Pair {
         let encoder =
             *ENCODERS.iter().find(wanted).ok_or_else(|| Reason::NoEncoder(target.keyword.to_owned()))?;
         let fits = || DECODERS.iter().filter(|decoder| decoder.transfer_syntax() == target.uid);
-        let decoder = fits().find(|decoder| decoder.name() != encoder.name()).or_else(|| fits().next());
+        let another =
+            |decoder: &&&dyn Decoder| decoder.name() != encoder.name() && decoder.proves_by_default();
+        let decoder = fits().find(another).or_else(|| fits().next());
         let decoder = *decoder.ok_or_else(|| Reason::NoEncoder(target.keyword.to_owned()))?;
         Ok(Pair { encoder, decoder })
     }
@@ -53,7 +56,9 @@ mod tests {
             assert_eq!(found.encoder.transfer_syntax(), target.uid);
             assert_eq!(found.decoder.transfer_syntax(), target.uid);
             let another = |decoder: &&&dyn Decoder| {
-                decoder.transfer_syntax() == target.uid && decoder.name() != encoder.name()
+                decoder.transfer_syntax() == target.uid
+                    && decoder.name() != encoder.name()
+                    && decoder.proves_by_default()
             };
             let there_is_another = DECODERS.iter().find(another).is_some();
             assert_eq!(found.decoder.name() != encoder.name(), there_is_another, "{}", encoder.name());

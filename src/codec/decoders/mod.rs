@@ -1,5 +1,6 @@
 //! The decoders: one file a family, and the table of them all.
 
+mod charls;
 mod jpeg_2000;
 mod jpeg_ls;
 mod jpeg_xl;
@@ -7,9 +8,10 @@ mod rle;
 
 use super::encoder::Decoder;
 
-/// Every decoder. A frame is verified by one that is not the encoder's own, where there is one; else by the first.
+/// Every decoder. A frame is verified by one that is not the encoder's own, where there is one that is fast enough for it;
+/// else by the first.
 pub static DECODERS: &[&dyn Decoder] = &[
-    &jpeg_ls::JpegLs,
+    &charls::JpegLs,
     &rle::Rle,
     &jpeg_2000::JPEG_2000_LOSSLESS,
     &jpeg_2000::JPEG_2000,
@@ -19,4 +21,6 @@ pub static DECODERS: &[&dyn Decoder] = &[
     &jpeg_xl::JPEG_XL_LOSSLESS,
     &jpeg_xl::JPEG_XL_RECOMPRESSION,
     &jpeg_xl::JPEG_XL,
+    &jpeg_ls::JpegLs::LOSSLESS,
+    &jpeg_ls::JpegLs::NEAR_LOSSLESS,
 ];
