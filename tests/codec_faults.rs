@@ -34,7 +34,7 @@ fn no_fault_of_an_encoder_passes() {
     }
     let pair = Pair { encoder: &Faulty("none"), decoder: sound_decoder() };
     let report = compress(pair, true, &mut Cursor::new(Vec::new())).unwrap();
-    assert_eq!((report.encoder, report.verified_by), ("faulty", Some("rle")));
+    assert_eq!((report.encoder, report.verified_by), (Some("faulty"), Some("rle")));
 }
 
 #[test]

@@ -228,7 +228,7 @@ impl Condensed {
             encoded_bytes: report.encoded_bytes,
             ratio: ratio(report.native_bytes, report.encoded_bytes),
             frames: report.frames,
-            encoder: report.encoder,
+            encoder: report.encoder.unwrap_or_default(),
             verified_by: report.verified_by,
         }
     }

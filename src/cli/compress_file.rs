@@ -133,7 +133,6 @@ fn condense(input: &Path, how: &How, out: &mut (impl Write + Seek)) -> Result<Re
     let meta = FileMeta {
         sop_class: own(Tag::SOP_CLASS_UID).unwrap_or_else(|| file.meta.sop_class.clone()),
         sop_instance: own(Tag::SOP_INSTANCE_UID).unwrap_or_else(|| file.meta.sop_instance.clone()),
-        transfer_syntax: how.target.uid.to_owned(),
         ..file.meta.clone()
     };
     codec::compress(&elements, data_set, how.target, &meta, &how.options, out).map_err(|error| match error {

@@ -4,10 +4,8 @@ use super::find::find;
 use super::instance_file::{InstanceFile, InstanceFileError};
 use super::outcome::{CommandError, Outcome};
 use super::text::{Shown, bytes, counted, shown};
-use crate::codec::{ENCODERS, Reason, suitable};
-use crate::dicom::{
-    DataSet, Fragments, ImagePixel, Limits, Source, StorageClass, Tag, TransferSyntax, VrEncoding,
-};
+use crate::codec::{self, CompressError, ENCODERS, Options, Reason, suitable};
+use crate::dicom::{Fragments, ImagePixel, Limits, StorageClass, Tag, TransferSyntax, VrEncoding};
 use crate::store::Receipt;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -200,7 +198,10 @@ fn inspect(path: &Path) -> Result<Facts, InstanceFileError> {
         elements: data_set.elements.len(),
         // Without pixels there is nothing to say; in a private syntax they may be in any order of bytes.
         targets: match (&pixel_data, file.transfer_syntax) {
-            (Some(_), Some(_)) => targets(&elements, data_set),
+            (Some(_), Some(_)) => {
+                let received = file.transfer_syntax;
+                targets(&codec::Instance { source: &elements, data_set, received })?
+            }
             _ => Vec::new(),
         },
         no_image: image.as_ref().err().filter(|_| pixel_data.is_some()).map(ToString::to_string),
@@ -223,14 +224,18 @@ fn inspect(path: &Path) -> Result<Facts, InstanceFileError> {
 }
 
 /// Whether it can be encoded in each transfer syntax that there is an encoder for, as far as the attributes tell.
-fn targets(source: &dyn Source, data_set: &DataSet) -> Vec<TargetFacts> {
+fn targets(instance: &codec::Instance<'_>) -> io::Result<Vec<TargetFacts>> {
     let mut targets: Vec<TargetFacts> = Vec::new();
     for encoder in ENCODERS {
         let Some(syntax) = TransferSyntax::of_uid(encoder.transfer_syntax()) else { continue };
         if targets.iter().any(|target| target.keyword == syntax.keyword) {
             continue;
         }
-        let reason = suitable(source, data_set, syntax).err();
+        let reason = match suitable(instance, syntax, &Options::default()) {
+            Ok(()) => None,
+            Err(CompressError::Kept(reason)) => Some(reason),
+            Err(CompressError::Io(error)) => return Err(error),
+        };
         targets.push(TargetFacts {
             keyword: syntax.keyword,
             possible: reason.is_none(),
@@ -238,7 +243,7 @@ fn targets(source: &dyn Source, data_set: &DataSet) -> Vec<TargetFacts> {
             explanation: reason.as_ref().map(ToString::to_string),
         });
     }
-    targets
+    Ok(targets)
 }
 
 impl Facts {

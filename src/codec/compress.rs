@@ -1,27 +1,36 @@
-//! Compresses an instance losslessly into a whole Part 10 file, every frame proven (PS3.5 A.4, PS3.10 7).
+//! Writes an instance in another transfer syntax, as a whole Part 10 file, every frame proven (PS3.5 A.4, PS3.10 7).
 
+use super::attributes::{image_edits, mark_lossy, without_fragments};
 use super::frame_job::FrameJob;
+use super::instance::Instance;
+use super::native_target::{NativeTarget, headers_of};
 use super::pair::Pair;
+use super::parameters::Exactness;
+use super::pixels::Pixels;
 use super::pool::{PoolError, in_order};
 use super::reason::Reason;
-use super::report::{CompressError, Options, Report};
+use super::report::{CompressError, Options, Recompress, Report};
 use super::scratch::Lent;
 use super::size_limit::SizeLimit;
-use super::suitability::{Suitable, suitable};
+use super::suitability::suitable_pixels;
 use crate::dicom::{
-    DataSet, Edit, EncapsulatedWriter, EncapsulationError, FileMeta, ImagePixel, OffsetTable, RewriteError,
-    Source, Tag, TransferSyntax, Vr, write_as_explicit,
+    DataSet, EncapsulatedWriter, FileMeta, OffsetTable, PixelCoding, Source, Tag, TransferSyntax,
+    write_as_explicit,
 };
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Seek, Write};
+use std::io::{BufWriter, Seek, Write};
 use std::sync::{Mutex, PoisonError};
 
-/// Encodes an instance as `target` and writes a whole Part 10 file to `out`, from its present position on.
+/// Writes an instance as `target`: a whole Part 10 file to `out`, from its present position on.
 ///
-/// `data_set` describes `source` as received, in any native encoding (a deflated one inflated, and walked as Explicit VR
-/// Little Endian). All elements but Pixel Data keep their values and order, and in explicit little endian their bytes;
-/// only Planar Configuration becomes 0 where the encoder interleaves planes. `meta` is written with `target` as its
-/// transfer syntax. `Ok` means that every frame has been proven, unless verification is switched off.
+/// `data_set` describes `source` as received, in any encoding (a deflated one inflated, and walked as Explicit VR Little
+/// Endian); `meta.transfer_syntax` says how its pixel data came, and `target` takes its place in the file. Pixel data that
+/// came compressed is decoded first where `options.recompress` allows it. All elements but Pixel Data keep their values and
+/// order, and where their encoding stays their bytes; only Planar Configuration and Photometric Interpretation become what
+/// the encoded image has, and tables of fragments that are not there any more are dropped. `Ok` means that every frame has
+/// been proven, unless verification is switched off.
+///
+/// A native target (Explicit or Implicit VR Little Endian) may have any kind of instance.
 ///
 /// Waits for the codec pool; must not be called from within it.
 ///
@@ -36,8 +45,35 @@ pub fn compress<W: Write + Seek>(
     options: &Options,
     out: &mut W,
 ) -> Result<Report, CompressError> {
+    if let Some(headers) = headers_of(target) {
+        let instance = Instance::of(source, data_set, meta);
+        return write_native(&NativeTarget::of(instance, headers, options)?, target, meta, out);
+    }
     let pair = Pair::of(target, options).map_err(CompressError::Kept)?;
     compress_with(pair, source, data_set, target, meta, options, out)
+}
+
+/// Decodes an instance into a native transfer syntax, Explicit or Implicit VR Little Endian: a whole Part 10 file to `out`,
+/// from its present position on.
+///
+/// What [`compress`] does with [`Recompress::Always`], said in the word that people look for. An instance without encapsulated
+/// pixel data only gets the headers of `target`.
+///
+/// # Errors
+/// As [`compress`].
+pub fn decompress<W: Write + Seek>(
+    source: &dyn Source,
+    data_set: &DataSet,
+    target: &'static TransferSyntax,
+    meta: &FileMeta,
+    options: &Options,
+    out: &mut W,
+) -> Result<Report, CompressError> {
+    if target.pixel_coding != PixelCoding::Native {
+        return Err(CompressError::Kept(Reason::NotNative(target.keyword)));
+    }
+    let options = Options { recompress: Recompress::Always, ..options.clone() };
+    compress(source, data_set, target, meta, &options, out)
 }
 
 /// As [`compress`], with a given encoder and decoder: for tests that let either fail.
@@ -53,8 +89,9 @@ pub fn compress_with<W: Write + Seek>(
     options: &Options,
     out: &mut W,
 ) -> Result<Report, CompressError> {
-    let Suitable { image, pixels } = suitable(source, data_set, target).map_err(CompressError::Kept)?;
-    let native_bytes = u64::from(image.frames) * pixels.frame_bytes();
+    let instance = Instance::of(source, data_set, meta);
+    let Pixels { received, image, source: pixels, native_bytes, decoded_by, .. } =
+        suitable_pixels(&instance, target, options)?;
     let table = options.offset_table.unwrap_or_else(|| OffsetTable::choose(native_bytes, image.frames));
     let at = data_set.elements.iter().position(|element| element.tag == Tag::PIXEL_DATA);
     let at = at.ok_or(CompressError::Kept(Reason::NoPixelData))?;
@@ -64,8 +101,12 @@ pub fn compress_with<W: Write + Seek>(
 
     FileMeta { transfer_syntax: target.uid.to_owned(), ..meta.clone() }.write(&mut out)?;
     let encoded = pair.encoder.image_after(&image, &options.parameters);
-    let edits = edits(&image, &encoded)?;
-    write_as_explicit(source, data_set, 0..at, &edits, &mut out).map_err(rewrite_error)?;
+    let mut edits = image_edits(&received, &encoded)?;
+    if instance.is_encapsulated() {
+        without_fragments(&mut edits);
+        mark_lossy(&instance, &mut edits)?;
+    }
+    write_as_explicit(source, data_set, 0..at, &edits, &mut out)?;
     let limit = SizeLimit::new(native_bytes, table, image.frames);
     let job = FrameJob {
         pair,
@@ -74,18 +115,19 @@ pub fn compress_with<W: Write + Seek>(
         parameters: &options.parameters,
         image: &image,
         encoded: &encoded,
-        pixels: &pixels,
+        pixels: pixels.as_ref(),
         limit,
         deviation: Mutex::default(),
     };
     let encoded_bytes = write_frames(&job, table, &mut out)?;
     let behind = at + 1..data_set.elements.len();
-    write_as_explicit(source, data_set, behind, &BTreeMap::new(), &mut out).map_err(rewrite_error)?;
+    write_as_explicit(source, data_set, behind, &BTreeMap::new(), &mut out)?;
     out.flush()?;
 
     Ok(Report {
         target,
-        encoder: pair.encoder.name(),
+        decoder: decoded_by,
+        encoder: Some(pair.encoder.name()),
         verified_by: options.verify.then(|| pair.decoder.name()),
         exactness: pair.encoder.exactness(&options.parameters),
         deviation: options.verify.then(|| job.deviation.into_inner().unwrap_or_else(PoisonError::into_inner)),
@@ -98,21 +140,32 @@ pub fn compress_with<W: Write + Seek>(
 
 const WRITE_BUFFER: usize = 64 << 10;
 
-/// The edits that make the attributes of the image those that it has after encoding; none where they are the same.
-fn edits(image: &ImagePixel, encoded: &ImagePixel) -> io::Result<BTreeMap<Tag, Edit>> {
-    let mut edits = BTreeMap::new();
-    if encoded.planar != image.planar {
-        let edit = Edit::replace(Tag::PLANAR_CONFIGURATION, Vr::US, &encoded.planar.to_le_bytes())?;
-        edits.insert(Tag::PLANAR_CONFIGURATION, edit);
-    }
-    if encoded.photometric != image.photometric {
-        let term = encoded.photometric.as_str();
-        // A code string is padded with a space, not with the zero that binary values get (PS3.5 6.2).
-        let padded = if term.len().is_multiple_of(2) { term.to_owned() } else { format!("{term} ") };
-        let edit = Edit::replace(Tag::PHOTOMETRIC_INTERPRETATION, Vr::CS, padded.as_bytes())?;
-        edits.insert(Tag::PHOTOMETRIC_INTERPRETATION, edit);
-    }
-    Ok(edits)
+/// Writes a whole file in a native transfer syntax.
+fn write_native<W: Write + Seek>(
+    native: &NativeTarget<'_>,
+    target: &'static TransferSyntax,
+    meta: &FileMeta,
+    out: &mut W,
+) -> Result<Report, CompressError> {
+    let start = out.stream_position()?;
+    let mut out = BufWriter::with_capacity(WRITE_BUFFER, out);
+    FileMeta { transfer_syntax: target.uid.to_owned(), ..meta.clone() }.write(&mut out)?;
+    native.write(&mut out)?;
+    out.flush()?;
+    let pixels = native.pixels.as_ref();
+    let native_bytes = native.pixel_bytes();
+    Ok(Report {
+        target,
+        decoder: pixels.and_then(|pixels| pixels.decoded_by),
+        encoder: None,
+        verified_by: pixels.and_then(|pixels| pixels.witness),
+        exactness: Exactness::Exact,
+        deviation: None,
+        frames: pixels.map_or(0, |pixels| pixels.image.frames),
+        native_bytes,
+        encoded_bytes: native_bytes,
+        file_bytes: out.stream_position()? - start,
+    })
 }
 
 /// Writes Pixel Data, while the pool encodes and proves its frames. Gives the bytes of all codestreams, padded.
@@ -122,36 +175,10 @@ fn write_frames<W: Write + Seek>(
     out: &mut W,
 ) -> Result<u64, CompressError> {
     let frames = job.image.frames;
-    let mut writer = EncapsulatedWriter::begin(out, frames, table).map_err(encapsulation_error)?;
-    let write = |codestream: Lent| {
-        writer.frame(&codestream).map_err(|error| PoolError::Job(encapsulation_error(error)))
-    };
-    in_order(frames, |index| job.run(index), write).map_err(pool_error)?;
-    Ok(writer.finish().map_err(encapsulation_error)?.frame_bytes)
-}
-
-fn rewrite_error(error: RewriteError) -> CompressError {
-    match error {
-        RewriteError::Io(error) => CompressError::Io(error),
-        other => CompressError::Kept(Reason::HeaderNotRewritable(other.to_string())),
-    }
-}
-
-fn encapsulation_error(error: EncapsulationError) -> CompressError {
-    match error {
-        EncapsulationError::Io(error) => CompressError::Io(error),
-        other => CompressError::Kept(Reason::ImagePixelUnusable(other.to_string())),
-    }
-}
-
-fn pool_error(error: PoolError<CompressError>) -> CompressError {
-    match error {
-        PoolError::Job(error) => error,
-        PoolError::Panicked { index, message } => {
-            CompressError::Kept(Reason::EncoderPanicked { frame: index.saturating_add(1), message })
-        }
-        PoolError::Io(error) => CompressError::Io(error),
-    }
+    let mut writer = EncapsulatedWriter::begin(out, frames, table)?;
+    let write = |codestream: Lent| writer.frame(&codestream).map_err(|error| PoolError::Job(error.into()));
+    in_order(frames, |index| job.run(index), write)?;
+    Ok(writer.finish()?.frame_bytes)
 }
 
 #[cfg(test)]
@@ -163,7 +190,7 @@ mod tests {
     use super::super::{ENCODERS, Encoder};
     use super::*;
     use crate::dicom::testing::DataSetBuilder;
-    use crate::dicom::{EncapsulatedFrames, Limits, Section, VrEncoding, uids, walk};
+    use crate::dicom::{EncapsulatedFrames, ImagePixel, Limits, Section, Vr, VrEncoding, uids, walk};
     use std::io::Cursor;
 
     const ENCODINGS: &[VrEncoding] =
@@ -331,7 +358,7 @@ mod tests {
         assert_eq!(of(&image, &[&cells[..], &[0; 2]].concat(), &[], jpeg_ls), "pixel_data_long");
         assert_eq!(of(&ImagePixel { frames: 2, ..image.clone() }, &cells, &[], jpeg_ls), "pixel_data_long");
         assert_eq!(of(&ImagePixel { high_bit: 15, ..image.clone() }, &cells, &[], jpeg_ls), "high_bit");
-        assert_eq!(of(&image, &cells, &[], uids::EXPLICIT_VR_LITTLE_ENDIAN), "no_encoder");
+        assert_eq!(of(&image, &cells, &[], uids::EXPLICIT_VR_BIG_ENDIAN), "no_encoder");
         assert_eq!(of(&image, &cells, &[], uids::HTJ2K_LOSSLESS), "no_encoder");
         let nothing = DataSetBuilder::new(explicit).text(Tag::PATIENT_NAME, Vr::PN, "A").build();
         assert_eq!(reason(run(explicit, &nothing, jpeg_ls, &Options::default())).name(), "no_pixel_data");

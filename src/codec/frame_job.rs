@@ -3,6 +3,7 @@
 use super::cells::unused_bits_are_canonical;
 use super::deviation::Deviation;
 use super::encoder::{Coded, Frame};
+use super::frame_source::FrameSource;
 use super::pair::Pair;
 use super::parameters::Parameters;
 use super::reason::Reason;
@@ -10,7 +11,7 @@ use super::report::CompressError;
 use super::scratch::Lent;
 use super::size_limit::SizeLimit;
 use super::verify::verify;
-use crate::dicom::{ImagePixel, NativePixels, TransferSyntax};
+use crate::dicom::{ImagePixel, TransferSyntax};
 use std::sync::{Mutex, PoisonError};
 
 /// What the jobs of all frames of an instance share. They run on several threads.
@@ -28,7 +29,7 @@ pub(super) struct FrameJob<'a> {
     /// The same as the encoded data set describes it.
     pub(super) encoded: &'a ImagePixel,
     /// Its cells.
-    pub(super) pixels: &'a NativePixels<'a>,
+    pub(super) pixels: &'a dyn FrameSource,
     /// How large the codestreams of all frames may become together.
     pub(super) limit: SizeLimit,
     /// How far the proven frames lie from what they were.
@@ -41,7 +42,7 @@ impl FrameJob<'_> {
     /// # Errors
     /// The reason to keep the instance as received, or the source's own error.
     pub(super) fn run(&self, index: u32) -> Result<Lent, CompressError> {
-        let cells = self.pixels.frame(index)?;
+        let cells = self.pixels.cells(index)?;
         let frame = Frame { cells: &cells, image: self.image };
         let number = index.saturating_add(1);
         let mut codestream = Lent::new();
@@ -81,7 +82,7 @@ mod tests {
     use super::super::encoder::{Coded, DecodeError, Decoder};
     use super::super::testing::{decoder_for, encoder_for, image, instance};
     use super::*;
-    use crate::dicom::{Limits, OffsetTable, VrEncoding, uids, walk};
+    use crate::dicom::{Limits, NativePixels, OffsetTable, VrEncoding, uids, walk};
 
     /// A decoder that never agrees.
     struct Contrary;

@@ -46,18 +46,25 @@
 //! `Ok` means that every frame was decoded again and found equal. [`CompressError::Kept`] means that the image stays as
 //! it is, and its [`Reason`] says why.
 
+mod attributes;
 mod cells;
 mod charls;
 mod compress;
+mod decoded_pixels;
 mod decoders;
 mod deviation;
 mod encoder;
 mod encoders;
 mod frame_job;
+mod frame_source;
+mod instance;
 mod jpeg_2000_header;
+mod native_image;
+mod native_target;
 mod openjpeg;
 mod pair;
 mod parameters;
+mod pixels;
 mod pool;
 mod profile;
 mod reason;
@@ -70,15 +77,17 @@ mod suitability;
 mod testing;
 mod verify;
 
-pub use compress::{compress, compress_with};
+pub use compress::{compress, compress_with, decompress};
 pub use decoders::DECODERS;
 pub use deviation::Deviation;
 pub use encoder::{Coded, DecodeError, Decoder, EncodeError, Encoder, Frame};
 pub use encoders::ENCODERS;
+pub use instance::Instance;
+pub use native_image::native_image_of;
 pub use pair::Pair;
 pub use parameters::{Exactness, Layers, Parameters};
 pub use profile::allows;
 pub use reason::Reason;
-pub use report::{CompressError, Options, Report};
-pub use suitability::{Suitable, suitable};
+pub use report::{CompressError, Options, Recompress, Report};
+pub use suitability::suitable;
 pub use verify::{VerifyError, verify};

@@ -12,12 +12,38 @@ pub enum Reason {
     /// No encoder makes the target syntax.
     #[error("no encoder here makes {0}")]
     NoEncoder(String),
+    /// Decompressing was asked for, into a syntax that is not native.
+    #[error("{0} is not a native transfer syntax")]
+    NotNative(&'static str),
+    /// No decoder reads the syntax in which the pixels came.
+    #[error("no decoder here reads {0}")]
+    NoDecoder(String),
     /// A deflated data set that inflates to more than the limits allow, so that nothing can be known of it.
     #[error("it inflates to more than the limits allow")]
     InflatesBeyondLimit,
     /// The pixels came compressed.
     #[error("its pixel data came compressed already")]
     AlreadyCompressed,
+    /// The pixels came compressed with loss, and only lossless ones are to be encoded anew.
+    #[error("its pixel data came compressed in a lossy transfer syntax")]
+    LossyCompressed,
+    /// The fragments of the pixel data cannot be told apart, or contradict their tables.
+    #[error("its fragments are unusable: {0}")]
+    FragmentsUnusable(String),
+    /// A frame that came compressed could not be decoded.
+    #[error("frame {frame} could not be decoded: {error}")]
+    DecodeFailed {
+        /// The frame, counted from 1.
+        frame: u32,
+        /// What the decoder says.
+        error: VerifyError,
+    },
+    /// Native pixel data has a length of 32 bits.
+    #[error("its {bytes} bytes of cells are more than native pixel data can have")]
+    TooLongForNative {
+        /// Bytes of all frames.
+        bytes: u64,
+    },
     /// There is no pixel data at the top level.
     #[error("it has no Pixel Data (7FE0,0010)")]
     NoPixelData,
@@ -88,8 +114,8 @@ pub enum Reason {
     /// The attributes of the Image Pixel Module do not describe an image.
     #[error("its image pixel attributes are unusable: {0}")]
     ImagePixelUnusable(String),
-    /// The elements around the pixel data cannot be written as Explicit VR Little Endian.
-    #[error("its elements cannot be written as Explicit VR Little Endian: {0}")]
+    /// The elements around the pixel data cannot be written in the encoding of the target.
+    #[error("its elements cannot be written in the other encoding: {0}")]
     HeaderNotRewritable(String),
     /// The encoded pixel data is not smaller.
     #[error("compressed it would not be smaller than its {native_bytes} bytes")]
@@ -126,7 +152,10 @@ pub enum Reason {
 impl Reason {
     /// Whether there was nothing to condense in the first place: no target, no image, or one that is compressed already.
     pub fn is_nothing_to_condense(&self) -> bool {
-        matches!(self, Reason::NoTarget | Reason::NoPixelData | Reason::AlreadyCompressed)
+        matches!(
+            self,
+            Reason::NoTarget | Reason::NoPixelData | Reason::AlreadyCompressed | Reason::LossyCompressed
+        )
     }
 
     /// A stable name in snake case, for metrics, logs and receipts.
@@ -134,8 +163,14 @@ impl Reason {
         match self {
             Reason::NoTarget => "no_target",
             Reason::NoEncoder(_) => "no_encoder",
+            Reason::NotNative(_) => "not_native",
+            Reason::NoDecoder(_) => "no_decoder",
             Reason::InflatesBeyondLimit => "inflates_beyond_limit",
             Reason::AlreadyCompressed => "already_compressed",
+            Reason::LossyCompressed => "lossy_compressed",
+            Reason::FragmentsUnusable(_) => "fragments_unusable",
+            Reason::DecodeFailed { .. } => "decode_failed",
+            Reason::TooLongForNative { .. } => "too_long_for_native",
             Reason::NoPixelData => "no_pixel_data",
             Reason::FloatPixelData(_) => "float_pixel_data",
             Reason::DigitalSignature(_) => "digital_signature",

@@ -2,8 +2,9 @@
 
 use super::deviation::Deviation;
 use super::parameters::{Exactness, Parameters};
+use super::pool::PoolError;
 use super::reason::Reason;
-use crate::dicom::{OffsetTable, TransferSyntax};
+use crate::dicom::{EncapsulationError, OffsetTable, RewriteError, TransferSyntax};
 use std::io;
 
 /// How to compress.
@@ -17,11 +18,34 @@ pub struct Options {
     pub encoder: Option<String>,
     /// What the encoder is to aim at, where its syntax leaves a choice.
     pub parameters: Parameters,
+    /// Whether pixel data that came compressed is decoded and encoded anew.
+    pub recompress: Recompress,
+    /// Whether the YCbCr of lossy JPEG is decoded to YBR_FULL instead of RGB.
+    pub keep_ybr: bool,
+}
+
+/// Which pixel data that came compressed is decoded and encoded anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Recompress {
+    /// None: it stays as it came.
+    #[default]
+    Never,
+    /// That of a transfer syntax which loses nothing.
+    LosslessOnly,
+    /// All that a decoder here reads.
+    Always,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { verify: true, offset_table: None, encoder: None, parameters: Parameters::default() }
+        Options {
+            verify: true,
+            offset_table: None,
+            encoder: None,
+            parameters: Parameters::default(),
+            recompress: Recompress::default(),
+            keep_ybr: false,
+        }
     }
 }
 
@@ -30,22 +54,54 @@ impl Default for Options {
 pub struct Report {
     /// The transfer syntax of the file.
     pub target: &'static TransferSyntax,
-    /// The encoder's name.
-    pub encoder: &'static str,
+    /// The name of the decoder that gave the native cells; `None` when they came native.
+    pub decoder: Option<&'static str>,
+    /// The encoder's name; `None` in a native transfer syntax.
+    pub encoder: Option<&'static str>,
     /// The name of the decoder that proved every frame; `None` when verification was switched off.
     pub verified_by: Option<&'static str>,
     /// What the decoded cells owe to the native ones.
     pub exactness: Exactness,
     /// How far the decoded cells were found to lie from the native ones; `None` when verification was switched off.
     pub deviation: Option<Deviation>,
-    /// The number of frames.
+    /// The number of frames that were encoded or decoded; 0 when only headers were written anew.
     pub frames: u32,
     /// Bytes of the native pixel data, without its pad byte.
     pub native_bytes: u64,
-    /// Bytes of all codestreams, with their pad bytes.
+    /// Bytes of all codestreams, with their pad bytes; of native pixel data, all of it.
     pub encoded_bytes: u64,
     /// Bytes of the whole file.
     pub file_bytes: u64,
+}
+
+impl From<RewriteError> for CompressError {
+    fn from(error: RewriteError) -> CompressError {
+        match error {
+            RewriteError::Io(error) => CompressError::Io(error),
+            other => CompressError::Kept(Reason::HeaderNotRewritable(other.to_string())),
+        }
+    }
+}
+
+impl From<EncapsulationError> for CompressError {
+    fn from(error: EncapsulationError) -> CompressError {
+        match error {
+            EncapsulationError::Io(error) => CompressError::Io(error),
+            other => CompressError::Kept(Reason::ImagePixelUnusable(other.to_string())),
+        }
+    }
+}
+
+impl From<PoolError<CompressError>> for CompressError {
+    fn from(error: PoolError<CompressError>) -> CompressError {
+        match error {
+            PoolError::Job(error) => error,
+            PoolError::Panicked { index, message } => {
+                CompressError::Kept(Reason::EncoderPanicked { frame: index.saturating_add(1), message })
+            }
+            PoolError::Io(error) => CompressError::Io(error),
+        }
+    }
 }
 
 /// Why there is no compressed file. What has been written to the output so far is of no use.

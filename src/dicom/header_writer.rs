@@ -1,14 +1,63 @@
-//! Element headers in Explicit VR Little Endian, as they are written (PS3.5 sections 7.1.2 and 7.5).
+//! Element headers in little endian, explicit and implicit, as they are written (PS3.5 sections 7.1.2, 7.1.3 and 7.5).
 
 use super::element::UNDEFINED_LENGTH;
 use super::tag::Tag;
 use super::vr::Vr;
-use std::io;
+use std::io::{self, Write};
 
 /// Bytes of the header of an element with a 32-bit length.
 pub(super) const LONG_HEADER: u64 = 12;
 /// Bytes of the header of an item, and of a delimiter.
 pub(super) const ITEM_HEADER: u64 = 8;
+
+/// Whether the headers of elements that are written carry a value representation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Headers {
+    /// They do: Explicit VR Little Endian.
+    Explicit,
+    /// They do not: Implicit VR Little Endian.
+    Implicit,
+}
+
+impl Headers {
+    /// Bytes of the header of an element of this VR.
+    pub(super) fn length(self, vr: Vr) -> u64 {
+        match self {
+            Headers::Explicit => header_length(vr),
+            Headers::Implicit => ITEM_HEADER,
+        }
+    }
+
+    /// Appends the header of an element.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::InvalidInput`] when the VR has a 16-bit length and `length` does not fit it.
+    pub(super) fn put(self, out: &mut Vec<u8>, tag: Tag, vr: Vr, length: u32) -> io::Result<()> {
+        match self {
+            Headers::Explicit => put_header(out, tag, vr, length),
+            Headers::Implicit => {
+                put_item(out, tag, length);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Writes the header of an element whose value the caller writes.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidInput`] when the VR has a 16-bit length and `length` does not fit it; else the writer's own.
+pub fn put_element_header(
+    headers: Headers,
+    tag: Tag,
+    vr: Vr,
+    length: u32,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut header = Vec::new();
+    headers.put(&mut header, tag, vr, length)?;
+    out.write_all(&header)
+}
 
 /// Bytes of the header of an element of this VR.
 pub(super) fn header_length(vr: Vr) -> u64 {
@@ -44,14 +93,28 @@ pub(super) fn put_item(out: &mut Vec<u8>, tag: Tag, length: u32) {
 /// # Errors
 /// [`io::ErrorKind::InvalidInput`] when the value is too long for its VR.
 pub(super) fn put_element(out: &mut Vec<u8>, tag: Tag, vr: Vr, value: &[u8]) -> io::Result<()> {
-    let length = u32::try_from(value.len().next_multiple_of(2)).ok();
-    let length = length.filter(|length| *length != UNDEFINED_LENGTH).ok_or(io::ErrorKind::InvalidInput)?;
-    put_header(out, tag, vr, length)?;
+    put_header(out, tag, vr, padded_length(vr, value)?)?;
+    put_value(out, vr, value)
+}
+
+/// Appends a value, padded to even length as its VR asks.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidInput`] when it is too long for its VR.
+pub(super) fn put_value(out: &mut Vec<u8>, vr: Vr, value: &[u8]) -> io::Result<()> {
+    padded_length(vr, value)?;
     out.extend_from_slice(value);
     if !value.len().is_multiple_of(2) {
         out.push(if is_padded_with_space(vr) { b' ' } else { 0 });
     }
     Ok(())
+}
+
+/// The even length that a value will have.
+fn padded_length(vr: Vr, value: &[u8]) -> io::Result<u32> {
+    let most = if vr.is_long_form() { UNDEFINED_LENGTH - 1 } else { u32::from(u16::MAX) };
+    let length = u32::try_from(value.len().next_multiple_of(2)).ok();
+    Ok(length.filter(|length| *length <= most).ok_or(io::ErrorKind::InvalidInput)?)
 }
 
 /// Text is padded with a space, but for UI.

@@ -1,8 +1,8 @@
-//! Writes a data set again in Explicit VR Little Endian with a few elements changed, and all others as they came.
+//! Writes a data set again in a little endian encoding with a few elements changed, and all others as they came.
 
 use super::dataset::{DataSet, Element};
-use super::explicit::{RewriteError, Rewriter};
-use super::header_writer::put_element;
+use super::header_writer::{Headers, put_element_header, put_value};
+use super::rewrite::{RewriteError, Rewriter};
 use super::source::{Source, in_pieces};
 use super::tag::Tag;
 use super::transfer_syntax::VrEncoding;
@@ -14,29 +14,49 @@ use std::ops::Range;
 /// What becomes of the elements of one tag.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Edit {
-    /// These bytes stand in their place, or where they belong if there were none: a whole element, header included, in
-    /// Explicit VR Little Endian.
-    Replace(Vec<u8>),
+    /// An element with this value stands in their place, or where it belongs if there were none. The value is little
+    /// endian, and even in length.
+    Replace {
+        /// Its value representation.
+        vr: Vr,
+        /// Its value; the items of a sequence are encoded like the data set that is written.
+        value: Vec<u8>,
+    },
     /// They are left out.
     Remove,
 }
 
 impl Edit {
-    /// Replaces by one element with this value, which is little endian and is padded when its length is odd.
+    /// Replaces by one element with this value, which is little endian and is padded, as its VR asks, when its length is
+    /// odd.
     ///
     /// # Errors
     /// [`io::ErrorKind::InvalidInput`] when the value is too long for its VR.
-    pub fn replace(tag: Tag, vr: Vr, value: &[u8]) -> io::Result<Edit> {
-        let mut element = Vec::new();
-        put_element(&mut element, tag, vr, value)?;
-        Ok(Edit::Replace(element))
+    pub fn replace(vr: Vr, value: &[u8]) -> io::Result<Edit> {
+        let mut padded = Vec::new();
+        put_value(&mut padded, vr, value)?;
+        Ok(Edit::Replace { vr, value: padded })
     }
 }
 
 /// Writes the elements `indexes` of the outermost level, with `edits`, in Explicit VR Little Endian.
 ///
-/// Explicit little endian input is copied byte for byte, order, duplicates, odd lengths and all; other input keeps its
-/// values, see `explicit`. Every edit is carried out within this range, so that each part of a data
+/// # Errors
+/// As [`write_elements`].
+pub fn write_as_explicit(
+    source: &dyn Source,
+    data_set: &DataSet,
+    indexes: Range<usize>,
+    edits: &BTreeMap<Tag, Edit>,
+    out: &mut dyn Write,
+) -> Result<(), RewriteError> {
+    write_elements(source, data_set, indexes, edits, Headers::Explicit, out)
+}
+
+/// Writes the elements `indexes` of the outermost level, with `edits`, in little endian with such headers.
+///
+/// Input that is encoded so already is copied byte for byte, order, duplicates, odd lengths and all; other input keeps its
+/// values, see `rewrite`. Every edit is carried out within this range, so that each part of a data
 /// set that is written in parts must be given its own: a new element goes before the first with a higher tag, or to the
 /// end of the range; of several elements with an edited tag the first is replaced, the others are left out.
 ///
@@ -45,38 +65,42 @@ impl Edit {
 ///
 /// # Errors
 /// The source or the writer fails, or what is explained at [`RewriteError`]. Part of the output is then written.
-pub fn write_as_explicit(
+pub fn write_elements(
     source: &dyn Source,
     data_set: &DataSet,
     indexes: Range<usize>,
     edits: &BTreeMap<Tag, Edit>,
+    headers: Headers,
     out: &mut dyn Write,
 ) -> Result<(), RewriteError> {
     let elements = data_set.elements.get(indexes.clone()).unwrap_or_default();
     let stale = stale_groups(data_set, &indexes, edits);
-    let rewriter =
-        (data_set.vr_encoding != VrEncoding::ExplicitLittle).then(|| Rewriter::new(source, data_set));
-    let mut output = Output { source, rewriter, out, run: 0..0 };
+    let written = match headers {
+        Headers::Explicit => VrEncoding::ExplicitLittle,
+        Headers::Implicit => VrEncoding::ImplicitLittle,
+    };
+    let rewriter = (data_set.vr_encoding != written).then(|| Rewriter::new(source, data_set, headers));
+    let mut output = Output { source, rewriter, headers, out, run: 0..0 };
 
     let present: BTreeSet<Tag> =
         elements.iter().map(|element| element.tag).filter(|tag| edits.contains_key(tag)).collect();
     let mut added = edits.iter().filter(|(tag, _)| !present.contains(tag)).peekable();
     let mut replaced = BTreeSet::new();
     for element in elements {
-        while let Some((_, edit)) = added.next_if(|(tag, _)| **tag < element.tag) {
-            output.edit(edit)?;
+        while let Some((tag, edit)) = added.next_if(|(tag, _)| **tag < element.tag) {
+            output.edit(*tag, edit)?;
         }
         if element.tag.is_group_length() && stale.contains(&element.tag.group) {
             continue;
         }
         match edits.get(&element.tag) {
             None => output.element(element)?,
-            Some(edit) if replaced.insert(element.tag) => output.edit(edit)?,
+            Some(edit) if replaced.insert(element.tag) => output.edit(element.tag, edit)?,
             Some(_) => {}
         }
     }
-    for (_, edit) in added {
-        output.edit(edit)?;
+    for (tag, edit) in added {
+        output.edit(*tag, edit)?;
     }
     output.flush()
 }
@@ -91,6 +115,7 @@ struct Output<'a> {
     source: &'a dyn Source,
     /// None when elements are copied as they are.
     rewriter: Option<Rewriter<'a>>,
+    headers: Headers,
     out: &'a mut dyn Write,
     /// Bytes of the source that are due, so that neighbours are copied in one go.
     run: Range<u64>,
@@ -109,10 +134,13 @@ impl Output<'_> {
         Ok(())
     }
 
-    fn edit(&mut self, edit: &Edit) -> Result<(), RewriteError> {
-        if let Edit::Replace(element) = edit {
+    fn edit(&mut self, tag: Tag, edit: &Edit) -> Result<(), RewriteError> {
+        if let Edit::Replace { vr, value } = edit {
             self.flush()?;
-            self.out.write_all(element)?;
+            let length =
+                u32::try_from(value.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+            put_element_header(self.headers, tag, *vr, length, self.out)?;
+            self.out.write_all(value)?;
         }
         Ok(())
     }
@@ -143,7 +171,7 @@ mod tests {
     ) -> Vec<u8> {
         let data_set = walk(&bytes, encoding, &Limits::default()).unwrap();
         let edits = edits.iter().map(|(tag, number)| match number {
-            Some(number) => (*tag, Edit::replace(*tag, Vr::US, &number.to_le_bytes()).unwrap()),
+            Some(number) => (*tag, Edit::replace(Vr::US, &number.to_le_bytes()).unwrap()),
             None => (*tag, Edit::Remove),
         });
         let mut out = Vec::new();
@@ -227,15 +255,22 @@ mod tests {
     }
 
     #[test]
-    fn implicit_input_is_rewritten() {
+    fn implicit_input_is_rewritten_and_implicit_output_written() {
         let implicit = DataSetBuilder::new(ImplicitLittle).us(Tag::ROWS, 1).us(Tag::COLUMNS, 2).build();
         let expected = new().us(Tag::ROWS, 1).us(Tag::COLUMNS, 3).build();
         assert_eq!(written(ImplicitLittle, &implicit, 0..2, &[(Tag::COLUMNS, Some(3))]), expected);
+        let edits = BTreeMap::from([(Tag::COLUMNS, Edit::replace(Vr::US, &[2, 0]).unwrap())]);
+        for (encoding, bytes) in [(ExplicitLittle, &expected), (ImplicitLittle, &implicit)] {
+            let data_set = walk(bytes, encoding, &Limits::default()).unwrap();
+            let mut out = Vec::new();
+            write_elements(bytes, &data_set, 0..2, &edits, Headers::Implicit, &mut out).unwrap();
+            assert_eq!(out, implicit, "{encoding:?}");
+        }
     }
 
     #[test]
     fn an_edit_too_long_for_its_vr_is_refused() {
-        let error = Edit::replace(Tag::PATIENT_ID, Vr::LO, &[b' '; 65536]).unwrap_err();
+        let error = Edit::replace(Vr::LO, &[b' '; 65536]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
     }
 }

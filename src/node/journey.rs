@@ -85,7 +85,7 @@ fn condense(
         Ok(data_set) => data_set,
         Err(reason) => return Ok(Err(reason.clone())),
     };
-    let meta = label.file_meta(target, ReceiptOutcome::Condensed, None);
+    let meta = label.file_meta(label.received, ReceiptOutcome::Condensed, None);
     let options = Options { verify: compress.verify, ..Options::default() };
     match codec::compress(scanned.source(), data_set, target, &meta, &options, draft) {
         Ok(report) => Ok(Ok(report)),

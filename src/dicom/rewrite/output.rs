@@ -3,7 +3,7 @@
 use super::super::byte_order::swap;
 use super::super::content::Content;
 use super::super::element::UNDEFINED_LENGTH;
-use super::super::header_writer::{put_header, put_item};
+use super::super::header_writer::{Headers, put_item};
 use super::super::source::{Source, in_pieces};
 use super::super::tag::Tag;
 use super::super::vr::Vr;
@@ -14,6 +14,7 @@ use std::ops::Range;
 /// One element on its way to a writer.
 pub(super) struct Output<'a> {
     source: &'a dyn Source,
+    headers: Headers,
     out: &'a mut dyn Write,
     lengths: std::vec::IntoIter<u32>,
     /// Whether each sequence and item that is open needs a delimiter.
@@ -23,8 +24,13 @@ pub(super) struct Output<'a> {
 
 impl<'a> Output<'a> {
     /// `lengths` are those of the sequences and items, in the order in which they are entered.
-    pub(super) fn new(source: &'a dyn Source, lengths: Vec<u32>, out: &'a mut dyn Write) -> Output<'a> {
-        Output { source, out, lengths: lengths.into_iter(), open: Vec::new(), scratch: Vec::new() }
+    pub(super) fn new(
+        source: &'a dyn Source,
+        headers: Headers,
+        lengths: Vec<u32>,
+        out: &'a mut dyn Write,
+    ) -> Output<'a> {
+        Output { source, headers, out, lengths: lengths.into_iter(), open: Vec::new(), scratch: Vec::new() }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -39,7 +45,7 @@ impl Sink for Output<'_> {
         // The walk has read this length from a header of 32 bits at most.
         let length = u32::try_from(value.end - value.start)
             .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
-        put_header(&mut self.scratch, tag, vr, length)?;
+        self.headers.put(&mut self.scratch, tag, vr, length)?;
         self.flush()?;
         in_pieces(self.source, value, |bytes| {
             if swapped == 1 {
@@ -55,7 +61,7 @@ impl Sink for Output<'_> {
     fn open(&mut self, tag: Tag, vr: Option<Vr>, _: bool) -> Result<(), RewriteError> {
         let length = self.lengths.next().unwrap_or(UNDEFINED_LENGTH);
         match vr {
-            Some(vr) => put_header(&mut self.scratch, tag, vr, length)?,
+            Some(vr) => self.headers.put(&mut self.scratch, tag, vr, length)?,
             None => put_item(&mut self.scratch, tag, length),
         }
         self.open.push(length == UNDEFINED_LENGTH);

@@ -6,7 +6,7 @@ use super::super::vr::Vr;
 use std::io;
 use std::ops::Range;
 
-/// Why elements cannot be written in Explicit VR Little Endian.
+/// Why elements cannot be written in another encoding.
 #[derive(Debug, thiserror::Error)]
 pub enum RewriteError {
     /// The source is not what was walked.
@@ -18,6 +18,12 @@ pub enum RewriteError {
     /// Encapsulated fragments, which exist in little endian only.
     #[error("{tag} is encapsulated in a big endian data set")]
     BigEndianFragments {
+        /// The element.
+        tag: Tag,
+    },
+    /// Encapsulated fragments, which exist in explicit encodings only (PS3.5 section A.4).
+    #[error("{tag} is encapsulated, which implicit and native data sets cannot be")]
+    NativeFragments {
         /// The element.
         tag: Tag,
     },

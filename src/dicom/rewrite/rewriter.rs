@@ -1,4 +1,4 @@
-//! Goes through elements, and decides for each what it is in Explicit VR Little Endian.
+//! Goes through elements, and decides for each what it is in the encoding that is written.
 
 use super::super::byte_order::{pixel_unit, unit};
 use super::super::content::Content;
@@ -6,6 +6,7 @@ use super::super::dataset::{DataSet, Element};
 use super::super::dataset_error::{DataSetError, DataSetErrorKind};
 use super::super::dictionary::implicit_vr;
 use super::super::element::UNDEFINED_LENGTH;
+use super::super::header_writer::Headers;
 use super::super::source::Source;
 use super::super::tag::Tag;
 use super::super::transfer_syntax::VrEncoding;
@@ -21,18 +22,20 @@ use std::ops::Range;
 pub(crate) struct Rewriter<'a> {
     source: &'a dyn Source,
     encoding: VrEncoding,
+    /// What is written.
+    headers: Headers,
     /// What holds at the outermost level.
     context: Context,
 }
 
 impl<'a> Rewriter<'a> {
-    /// For elements of `data_set`, which was found in `source`.
-    pub(crate) fn new(source: &'a dyn Source, data_set: &DataSet) -> Rewriter<'a> {
+    /// For elements of `data_set`, which was found in `source`, written with such headers.
+    pub(crate) fn new(source: &'a dyn Source, data_set: &DataSet, headers: Headers) -> Rewriter<'a> {
         // What cannot be read decides nothing: US and SS differ in the name only.
         let number = |tag| data_set.u16(source, tag).ok().flatten().unwrap_or(0);
         let signed = number(Tag::PIXEL_REPRESENTATION) == 1;
         let context = Context { signed, bits_allocated: number(Tag::BITS_ALLOCATED) };
-        Rewriter { source, encoding: data_set.vr_encoding, context }
+        Rewriter { source, encoding: data_set.vr_encoding, headers, context }
     }
 
     /// Writes one element of the outermost level.
@@ -40,9 +43,9 @@ impl<'a> Rewriter<'a> {
     /// # Errors
     /// See [`RewriteError`]; part of the element may then be written.
     pub(crate) fn element(&self, element: &Element, out: &mut dyn Write) -> Result<(), RewriteError> {
-        let mut lengths = Lengths::new(element.tag);
+        let mut lengths = Lengths::new(self.headers, element.tag);
         self.pass(element, &mut lengths)?;
-        self.pass(element, &mut Output::new(self.source, lengths.into_inner(), out))
+        self.pass(element, &mut Output::new(self.source, self.headers, lengths.into_inner(), out))
     }
 
     fn pass(&self, element: &Element, sink: &mut impl Sink) -> Result<(), RewriteError> {
@@ -68,6 +71,9 @@ impl<'a> Rewriter<'a> {
                         Content::Elements => None,
                         // UN of undefined length is a sequence that an explicit data set can name as one.
                         Content::Items => Some(Vr::SQ),
+                        Content::Fragments if self.headers == Headers::Implicit => {
+                            return Err(RewriteError::NativeFragments { tag: header.tag });
+                        }
                         Content::Fragments if encoding.is_big_endian() => {
                             return Err(RewriteError::BigEndianFragments { tag: header.tag });
                         }
@@ -159,20 +165,35 @@ mod tests {
     }
 
     fn rewritten(encoding: VrEncoding, bytes: &Vec<u8>) -> Result<Vec<u8>, RewriteError> {
+        rewritten_with(Headers::Explicit, encoding, bytes)
+    }
+
+    fn rewritten_with(
+        headers: Headers,
+        encoding: VrEncoding,
+        bytes: &Vec<u8>,
+    ) -> Result<Vec<u8>, RewriteError> {
         let data_set = walk(bytes, encoding, &Limits::default()).unwrap();
-        let rewriter = Rewriter::new(bytes, &data_set);
+        let rewriter = Rewriter::new(bytes, &data_set, headers);
         let mut out = Vec::new();
         for element in &data_set.elements {
             rewriter.element(element, &mut out)?;
         }
-        walk(&out, ExplicitLittle, &Limits::default()).expect("what is written can be walked");
+        let written = if headers == Headers::Explicit { ExplicitLittle } else { ImplicitLittle };
+        walk(&out, written, &Limits::default()).expect("what is written can be walked");
         Ok(out)
     }
 
-    /// The same builder calls in `encoding` and in Explicit VR Little Endian: the one is rewritten to the other.
+    /// The same builder calls in `encoding` and in Explicit VR Little Endian: the one is rewritten to the other, and both
+    /// to Implicit VR Little Endian.
     fn same(encoding: VrEncoding, build: impl Fn(VrEncoding) -> DataSetBuilder) {
         let out = rewritten(encoding, &build(encoding).build()).unwrap();
         assert_eq!(out.escape_ascii().to_string(), build(ExplicitLittle).build().escape_ascii().to_string());
+        for encoding in [ExplicitLittle, encoding] {
+            let out = rewritten_with(Headers::Implicit, encoding, &build(encoding).build()).unwrap();
+            let expected = build(ImplicitLittle).build().escape_ascii().to_string();
+            assert_eq!(out.escape_ascii().to_string(), expected, "{encoding:?}");
+        }
     }
 
     #[test]
@@ -277,6 +298,10 @@ mod tests {
             let bytes = new(ImplicitLittle).element(CREATOR, Vr::LO, &value).build();
             let expected = new(ExplicitLittle).element(CREATOR, vr, &value).build();
             assert!(rewritten(ImplicitLittle, &bytes).unwrap() == expected, "{length}");
+            assert!(
+                rewritten_with(Headers::Implicit, ExplicitLittle, &expected).unwrap() == bytes,
+                "{length}"
+            );
         }
     }
 
@@ -291,6 +316,9 @@ mod tests {
         for encoding in [ImplicitLittle, ExplicitBig] {
             let bytes = new(encoding).undefined(PRIVATE, Vr::UN).raw(&content(ImplicitLittle)).build();
             assert_eq!(rewritten(encoding, &bytes).unwrap(), expected, "{encoding:?}");
+            let implicit = rewritten_with(Headers::Implicit, encoding, &bytes).unwrap();
+            let same = new(ImplicitLittle).undefined(PRIVATE, Vr::SQ).raw(&content(ImplicitLittle)).build();
+            assert_eq!(implicit, same, "{encoding:?}");
         }
     }
 
@@ -301,7 +329,11 @@ mod tests {
                 new(encoding).undefined(Tag::PIXEL_DATA, Vr::OB).item(b"").item(b"JPEG").end_sequence();
             new(encoding).sequence(SEQUENCE, new(encoding).item(&pixels.clone().build())).raw(&pixels.build())
         };
-        same(ImplicitLittle, icon);
+        let implicit = icon(ImplicitLittle).build();
+        assert_eq!(rewritten(ImplicitLittle, &implicit).unwrap(), icon(ExplicitLittle).build());
+        let error =
+            rewritten_with(Headers::Implicit, ExplicitLittle, &icon(ExplicitLittle).build()).unwrap_err();
+        assert!(matches!(error, RewriteError::NativeFragments { tag: Tag::PIXEL_DATA }));
         let error = rewritten(ExplicitBig, &icon(ExplicitBig).build()).unwrap_err();
         assert!(matches!(error, RewriteError::BigEndianFragments { tag: Tag::PIXEL_DATA }));
     }
@@ -333,7 +365,8 @@ mod tests {
         let mut bytes = new(ImplicitLittle).sequence(SEQUENCE, new(ImplicitLittle).item(&name)).build();
         let data_set = walk(&bytes, ImplicitLittle, &Limits::default()).unwrap();
         bytes[20] = 0xFF;
-        let result = Rewriter::new(&bytes, &data_set).element(&data_set.elements[0], &mut Vec::new());
+        let result = Rewriter::new(&bytes, &data_set, Headers::Explicit)
+            .element(&data_set.elements[0], &mut Vec::new());
         assert!(matches!(result, Err(RewriteError::Changed { offset: 16 })), "{result:?}");
     }
 }

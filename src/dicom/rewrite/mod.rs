@@ -1,4 +1,4 @@
-//! Elements of an implicit or big endian data set, written as Explicit VR Little Endian (PS3.5 sections 7.1.2 and A).
+//! Elements of a data set in any encoding, written in Explicit or Implicit VR Little Endian (PS3.5 sections 7.1.2, 7.1.3 and A).
 //!
 //! Headers are made anew, values are copied: little endian ones byte for byte, big endian ones with their numbers
 //! turned round. Group lengths (retired) are left out, since no header keeps its length. A sequence of defined length

@@ -2,7 +2,7 @@
 
 use super::super::content::Content;
 use super::super::element::UNDEFINED_LENGTH;
-use super::super::header_writer::{ITEM_HEADER, header_length};
+use super::super::header_writer::{Headers, ITEM_HEADER};
 use super::super::tag::Tag;
 use super::super::vr::Vr;
 use super::sink::{RewriteError, Sink};
@@ -10,6 +10,7 @@ use std::ops::Range;
 
 /// The length to write for each sequence and item of one element, in the order in which they are entered.
 pub(super) struct Lengths {
+    headers: Headers,
     tag: Tag,
     lengths: Vec<u32>,
     open: Vec<Open>,
@@ -17,8 +18,8 @@ pub(super) struct Lengths {
 
 impl Lengths {
     /// For the element `tag` of the outermost level.
-    pub(super) fn new(tag: Tag) -> Lengths {
-        Lengths { tag, lengths: Vec::new(), open: Vec::new() }
+    pub(super) fn new(headers: Headers, tag: Tag) -> Lengths {
+        Lengths { headers, tag, lengths: Vec::new(), open: Vec::new() }
     }
 
     /// What was measured.
@@ -35,7 +36,7 @@ impl Lengths {
 
 impl Sink for Lengths {
     fn element(&mut self, _: Tag, vr: Vr, value: Range<u64>, _: usize) -> Result<(), RewriteError> {
-        self.add(header_length(vr) + (value.end - value.start));
+        self.add(self.headers.length(vr) + (value.end - value.start));
         Ok(())
     }
 
@@ -45,7 +46,8 @@ impl Sink for Lengths {
             return Err(RewriteError::TooManyItems { tag: self.tag });
         }
         self.lengths.push(UNDEFINED_LENGTH);
-        self.open.push(Open { index, header: vr.map_or(ITEM_HEADER, header_length), undefined, content: 0 });
+        let header = vr.map_or(ITEM_HEADER, |vr| self.headers.length(vr));
+        self.open.push(Open { index, header, undefined, content: 0 });
         Ok(())
     }
 
@@ -84,7 +86,7 @@ mod tests {
 
     #[test]
     fn lengths_include_headers_and_delimiters_of_what_is_within() {
-        let mut lengths = Lengths::new(Tag::SOURCE_IMAGE_SEQUENCE);
+        let mut lengths = Lengths::new(Headers::Explicit, Tag::SOURCE_IMAGE_SEQUENCE);
         lengths.open(Tag::SOURCE_IMAGE_SEQUENCE, Some(Vr::SQ), false).unwrap();
         lengths.open(Tag::ITEM, None, false).unwrap();
         lengths.element(Tag::ROWS, Vr::US, 50..52, 1).unwrap();
@@ -104,7 +106,7 @@ mod tests {
         for (bytes, length) in
             [(0xFFFF_FFFE, 0xFFFF_FFFE), (0xFFFF_FFFF, UNDEFINED_LENGTH), (1 << 32, UNDEFINED_LENGTH)]
         {
-            let mut lengths = Lengths::new(Tag::SOURCE_IMAGE_SEQUENCE);
+            let mut lengths = Lengths::new(Headers::Explicit, Tag::SOURCE_IMAGE_SEQUENCE);
             lengths.open(Tag::SOURCE_IMAGE_SEQUENCE, Some(Vr::SQ), false).unwrap();
             lengths.verbatim(0..bytes).unwrap();
             lengths.close(Content::Items).unwrap();
@@ -114,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_number_of_lengths_is_bounded() {
-        let mut lengths = Lengths::new(Tag::SOURCE_IMAGE_SEQUENCE);
+        let mut lengths = Lengths::new(Headers::Explicit, Tag::SOURCE_IMAGE_SEQUENCE);
         for _ in 0..MOST_CONTAINERS {
             lengths.open(Tag::ITEM, None, false).unwrap();
             lengths.close(Content::Elements).unwrap();

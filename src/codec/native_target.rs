@@ -1,0 +1,352 @@
+//! Writes an instance in a native transfer syntax: Explicit or Implicit VR Little Endian (PS3.5 8.1, A.1 and A.2).
+//!
+//! Encapsulated pixel data is decoded frame by frame and written as it comes, so that a large multi-frame image never lies
+//! in memory. What is native already, and what has no pixels at all, only gets the other headers.
+
+use super::attributes::{image_edits, mark_lossy, without_fragments};
+use super::frame_source::FrameSource;
+use super::instance::Instance;
+use super::pixels::Pixels;
+use super::pool::{PoolError, in_order};
+use super::reason::Reason;
+use super::report::{CompressError, Options};
+use crate::dicom::{
+    DataSetErrorKind, Element, Headers, PixelCoding, Tag, TransferSyntax, Vr, VrEncoding, nested_fragments,
+    put_element_header, write_elements,
+};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::Write;
+
+/// How elements are written in a native transfer syntax; `None` when nothing here writes it.
+pub(super) fn headers_of(target: &TransferSyntax) -> Option<Headers> {
+    match (target.pixel_coding, target.vr_encoding) {
+        _ if target.retired => None,
+        (PixelCoding::Native, VrEncoding::ExplicitLittle) => Some(Headers::Explicit),
+        (PixelCoding::Native, VrEncoding::ImplicitLittle) => Some(Headers::Implicit),
+        _ => None,
+    }
+}
+
+/// An instance on its way into a native transfer syntax.
+pub(super) struct NativeTarget<'s> {
+    instance: Instance<'s>,
+    headers: Headers,
+    /// What has to be decoded; none when the data set is native or has no pixels.
+    pub(super) pixels: Option<Pixels<'s>>,
+}
+
+impl<'s> NativeTarget<'s> {
+    /// What there is to do for `instance`.
+    ///
+    /// # Errors
+    /// The reason to keep the instance as received; or the source's own error.
+    pub(super) fn of(
+        instance: Instance<'s>,
+        headers: Headers,
+        options: &Options,
+    ) -> Result<NativeTarget<'s>, CompressError> {
+        let referenced = |syntax: &TransferSyntax| syntax.pixel_coding == PixelCoding::Referenced;
+        if let Some(syntax) = instance.received.filter(|syntax| referenced(syntax)) {
+            return Err(CompressError::Kept(Reason::NoDecoder(syntax.keyword.to_owned())));
+        }
+        let pixels = if instance.is_encapsulated() {
+            let pixels = Pixels::of(&instance, options, |_| Ok(()))?;
+            no_fragments_within(&instance)?;
+            let bytes = pixels.native_bytes.next_multiple_of(2);
+            // 2³² − 1 would be an undefined length.
+            if bytes >= u64::from(u32::MAX) {
+                return Err(CompressError::Kept(Reason::TooLongForNative { bytes }));
+            }
+            Some(pixels)
+        } else {
+            None
+        };
+        Ok(NativeTarget { instance, headers, pixels })
+    }
+
+    /// Writes the whole data set, without File Meta Information.
+    ///
+    /// # Errors
+    /// The reason to keep the instance as received; or the source's or the writer's own error.
+    pub(super) fn write(&self, out: &mut dyn Write) -> Result<(), CompressError> {
+        let Instance { source, data_set, .. } = self.instance;
+        let count = data_set.elements.len();
+        let mut edits = BTreeMap::new();
+        let write = |range, edits: &BTreeMap<_, _>, out: &mut dyn Write| {
+            write_elements(source, data_set, range, edits, self.headers, out).map_err(CompressError::from)
+        };
+        let Some(pixels) = &self.pixels else { return write(0..count, &edits, out) };
+        let at = data_set.elements.iter().position(|element| element.tag == Tag::PIXEL_DATA);
+        let at = at.ok_or(CompressError::Kept(Reason::NoPixelData))?;
+        edits.append(&mut image_edits(&pixels.received, &pixels.image)?);
+        without_fragments(&mut edits);
+        mark_lossy(&self.instance, &mut edits)?;
+        write(0..at, &edits, out)?;
+        self.write_pixels(pixels, out)?;
+        write(at + 1..count, &BTreeMap::new(), out)
+    }
+
+    /// Bytes of the native pixel data; 0 when there is none.
+    pub(super) fn pixel_bytes(&self) -> u64 {
+        let element = || self.instance.data_set.pixel_data().map(Element::value_length);
+        self.pixels.as_ref().map(|pixels| pixels.native_bytes).or_else(element).unwrap_or_default()
+    }
+
+    fn write_pixels(&self, pixels: &Pixels<'_>, out: &mut dyn Write) -> Result<(), CompressError> {
+        let bytes = pixels.native_bytes;
+        let too_long = |_| CompressError::Kept(Reason::TooLongForNative { bytes });
+        let length = u32::try_from(bytes.next_multiple_of(2)).map_err(too_long)?;
+        // Bytes may stand under OB, words must stand under OW (PS3.5 8.2 and A.2); implicit headers do not say.
+        let vr = if pixels.image.bits_allocated > 8 { Vr::OW } else { Vr::OB };
+        put_element_header(self.headers, Tag::PIXEL_DATA, vr, length, out)?;
+        let source: &dyn FrameSource = pixels.source.as_ref();
+        let job = |index: u32| source.cells(index).map(Cow::into_owned);
+        let take = |cells: Vec<u8>| out.write_all(&cells).map_err(PoolError::Io);
+        in_order(pixels.image.frames, job, take).map_err(CompressError::from)?;
+        if !bytes.is_multiple_of(2) {
+            out.write_all(&[0])?;
+        }
+        Ok(())
+    }
+}
+
+fn no_fragments_within(instance: &Instance<'_>) -> Result<(), CompressError> {
+    let found = nested_fragments(instance.source, instance.data_set).map_err(|error| match error.kind {
+        DataSetErrorKind::Io(error) => CompressError::Io(error),
+        _ => CompressError::Kept(Reason::HeaderNotRewritable(error.to_string())),
+    })?;
+    match found {
+        None => Ok(()),
+        Some(tag) => {
+            let said =
+                format!("{tag} within a sequence is encapsulated, which a native data set cannot hold");
+            Err(CompressError::Kept(Reason::HeaderNotRewritable(said)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::compress::{compress, decompress};
+    use super::super::report::{Recompress, Report};
+    use super::super::testing::{self, cells, instance, stored};
+    use super::*;
+    use crate::dicom::testing::{DataSetBuilder, ENCODINGS};
+    use crate::dicom::{FileMeta, ImagePixel, Limits, OffsetTable, uids, walk};
+    use VrEncoding::{ExplicitLittle, ImplicitLittle};
+    use std::io::Cursor;
+
+    const EXPLICIT: &str = uids::EXPLICIT_VR_LITTLE_ENDIAN;
+    const IMPLICIT: &str = uids::IMPLICIT_VR_LITTLE_ENDIAN;
+
+    /// A data set and the transfer syntax that it is in.
+    struct File {
+        syntax: &'static str,
+        encoding: VrEncoding,
+        body: Vec<u8>,
+    }
+
+    impl File {
+        fn new(syntax: &'static str, body: Vec<u8>) -> File {
+            File { syntax, encoding: TransferSyntax::of_uid(syntax).unwrap().vr_encoding, body }
+        }
+
+        fn become_with(
+            &self,
+            target: &'static str,
+            options: &Options,
+            by: impl Fn(&File, &TransferSyntax) -> bool,
+        ) -> Result<(Report, File), CompressError> {
+            let data_set = walk(&self.body, self.encoding, &Limits::default()).unwrap();
+            let syntax = TransferSyntax::of_uid(target).unwrap();
+            let meta = FileMeta { transfer_syntax: self.syntax.to_owned(), ..FileMeta::default() };
+            let mut out = Cursor::new(b"before".to_vec());
+            out.set_position(6);
+            let run = if by(self, syntax) { decompress } else { compress };
+            let report = run(&self.body, &data_set, syntax, &meta, options, &mut out)?;
+            let file = out.into_inner().split_off(6);
+            assert_eq!(report.file_bytes, file.len() as u64);
+            let (meta, start) = FileMeta::parse(&file).unwrap();
+            assert_eq!(meta.transfer_syntax, target);
+            Ok((report, File::new(target, file[start as usize..].to_vec())))
+        }
+
+        fn decompressed(&self, target: &'static str) -> Result<(Report, File), CompressError> {
+            self.become_with(target, &Options::default(), |_, _| true)
+        }
+
+        fn compressed(
+            &self,
+            target: &'static str,
+            options: &Options,
+        ) -> Result<(Report, File), CompressError> {
+            self.become_with(target, options, |_, _| false)
+        }
+    }
+
+    fn reason(result: Result<(Report, File), CompressError>) -> &'static str {
+        match result {
+            Err(CompressError::Kept(reason)) => reason.name(),
+            Err(error) => panic!("{error}"),
+            Ok(_) => "done",
+        }
+    }
+
+    fn native(encoding: VrEncoding) -> &'static str {
+        match encoding {
+            ImplicitLittle => IMPLICIT,
+            ExplicitLittle => EXPLICIT,
+            _ => uids::EXPLICIT_VR_BIG_ENDIAN,
+        }
+    }
+
+    /// Images whose pixel data has an even and an odd length, one and three samples, pixels and planes.
+    fn images() -> Vec<ImagePixel> {
+        vec![
+            ImagePixel { frames: 3, ..stored(12, true, testing::image(40, 30, 16, 1, 0)) },
+            ImagePixel { frames: 5, ..testing::image(33, 31, 8, 3, 0) },
+            ImagePixel { frames: 2, ..testing::image(33, 32, 8, 3, 1) },
+        ]
+    }
+
+    const EXTRA: &[(Tag, Vr, &[u8])] = &[
+        (Tag::new(0x0029, 0x0010), Vr::LO, b"ACME 1.1"),
+        (Tag::new(0x0029, 0x1001), Vr::UN, &[1, 2, 3, 4]),
+        (Tag::DATA_SET_TRAILING_PADDING, Vr::OB, &[0; 6]),
+    ];
+
+    #[test]
+    fn what_was_compressed_becomes_what_it_was_byte_for_byte() {
+        for image in images() {
+            let cells = cells(&image);
+            for table in [OffsetTable::Basic, OffsetTable::Extended] {
+                for syntax in [uids::RLE_LOSSLESS, uids::JPEG_LS_LOSSLESS] {
+                    let options = Options { offset_table: Some(table), ..Options::default() };
+                    let before = File::new(EXPLICIT, instance(ExplicitLittle, &image, &cells, EXTRA));
+                    let (_, between) = before.compressed(syntax, &options).unwrap();
+                    let (report, after) = between.decompressed(EXPLICIT).unwrap();
+                    // JPEG-LS has its colours by pixel, and says so.
+                    if image.planar == 0 || syntax == uids::RLE_LOSSLESS {
+                        assert!(after.body == before.body, "{syntax} {table:?} {image:?}");
+                    }
+                    assert_eq!((report.frames, report.native_bytes), (image.frames, cells.len() as u64));
+                    assert!(report.decoder.is_some() && report.encoder.is_none());
+                    let (_, implicit) = between.decompressed(IMPLICIT).unwrap();
+                    let (_, same) = after.compressed(IMPLICIT, &Options::default()).unwrap();
+                    assert!(implicit.body == same.body, "{syntax} {table:?} {image:?}");
+                }
+            }
+        }
+    }
+
+    /// From every native encoding into every native target, with and without pixels.
+    #[test]
+    fn what_is_native_gets_other_headers() {
+        let image = &images()[0];
+        let cells = cells(image);
+        let report = |encoding| {
+            let name = DataSetBuilder::new(encoding).text(Tag::PATIENT_NAME, Vr::PN, "A^B");
+            let sequence = DataSetBuilder::new(encoding).item(&name.clone().build());
+            name.sequence(Tag::new(0x0040, 0xA730), sequence).build()
+        };
+        for encoding in ENCODINGS {
+            for (target, written) in [(EXPLICIT, ExplicitLittle), (IMPLICIT, ImplicitLittle)] {
+                let extra = &EXTRA[..2];
+                let file = File::new(native(encoding), instance(encoding, image, &cells, extra));
+                let expected = instance(written, image, &cells, extra);
+                for recompress in [Recompress::Never, Recompress::Always] {
+                    let options = Options { recompress, ..Options::default() };
+                    let (facts, after) = file.compressed(target, &options).unwrap();
+                    assert!(after.body == expected, "{encoding:?} {target}");
+                    assert_eq!((facts.frames, facts.native_bytes), (0, cells.len() as u64));
+                }
+                let file = File::new(native(encoding), report(encoding));
+                assert_eq!(file.decompressed(target).unwrap().1.body, report(written), "{encoding:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_compressed_syntax_becomes_another_only_when_asked_for() {
+        for image in images() {
+            let cells = cells(&image);
+            let native = File::new(EXPLICIT, instance(ExplicitLittle, &image, &cells, EXTRA));
+            let (_, rle) = native.compressed(uids::RLE_LOSSLESS, &Options::default()).unwrap();
+            for (target, from_native) in [EXPLICIT, uids::RLE_LOSSLESS, uids::JPEG_LS_LOSSLESS]
+                .map(|target| (target, native.compressed(target, &Options::default()).unwrap().1))
+            {
+                assert_eq!(reason(rle.compressed(target, &Options::default())), "already_compressed");
+                for recompress in [Recompress::LosslessOnly, Recompress::Always] {
+                    let options = Options { recompress, ..Options::default() };
+                    let (report, file) = rle.compressed(target, &options).unwrap();
+                    assert!(file.body == from_native.body, "{target} {image:?}");
+                    assert_eq!(report.decoder, Some("rle"));
+                }
+            }
+            let lossy = File { syntax: uids::JPEG_LS_NEAR_LOSSLESS, ..rle };
+            let options = Options { recompress: Recompress::LosslessOnly, ..Options::default() };
+            assert_eq!(reason(lossy.compressed(uids::RLE_LOSSLESS, &options)), "lossy_compressed");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_has_its_reason() {
+        let image = &images()[0];
+        let native = File::new(EXPLICIT, instance(ExplicitLittle, image, &cells(image), &[]));
+        assert_eq!(reason(native.decompressed(uids::RLE_LOSSLESS)), "not_native");
+        assert_eq!(
+            reason(native.compressed(uids::EXPLICIT_VR_BIG_ENDIAN, &Options::default())),
+            "no_encoder"
+        );
+        let (_, rle) = native.compressed(uids::RLE_LOSSLESS, &Options::default()).unwrap();
+        let of = |syntax, body| reason(File::new(syntax, body).decompressed(EXPLICIT));
+        assert_eq!(of(uids::JPEG_XL, rle.body.clone()), "no_decoder");
+        assert_eq!(of("1.2.840.10008.1.2.4.102", rle.body.clone()), "no_decoder");
+        assert_eq!(of("1.2.840.10008.1.2.4.94", native.body.clone()), "no_decoder");
+        // The first segment of the first frame would begin beyond its end.
+        let codestream = rle.body.windows(4).position(|bytes| bytes == [64, 0, 0, 0]).unwrap();
+        let mut damaged = rle.body.clone();
+        damaged[codestream + 2] = 1;
+        assert_eq!(of(uids::RLE_LOSSLESS, damaged), "decode_failed");
+        let frames = ImagePixel { frames: 4, ..image.clone() };
+        let more = instance(ExplicitLittle, &frames, &[], &[]);
+        let pixels = rle.body.windows(6).position(|bytes| bytes == b"\xE0\x7F\x10\x00OB").unwrap();
+        let more = [&more[..more.len() - 12], &rle.body[pixels..]].concat();
+        assert_eq!(of(uids::RLE_LOSSLESS, more), "fragments_unusable");
+        let signed: &[(Tag, Vr, &[u8])] = &[(Tag::MAC_PARAMETERS_SEQUENCE, Vr::SQ, &[])];
+        let signed = instance(ExplicitLittle, image, &[], signed);
+        let signed = [&signed[..signed.len() - 12], &rle.body[pixels..]].concat();
+        assert_eq!(of(uids::RLE_LOSSLESS, signed), "digital_signature");
+    }
+
+    #[test]
+    fn an_icon_of_fragments_cannot_become_native() {
+        let image = &images()[0];
+        let new = || DataSetBuilder::new(ExplicitLittle);
+        let icon = new().undefined(Tag::PIXEL_DATA, Vr::OB).item(b"").item(b"JPEG").end_sequence().build();
+        let icon = new().item(&icon).build();
+        let extra: &[(Tag, Vr, &[u8])] = &[(Tag::new(0x0088, 0x0200), Vr::SQ, &icon)];
+        let with_icon = File::new(EXPLICIT, instance(ExplicitLittle, image, &cells(image), extra));
+        let (_, rle) = with_icon.compressed(uids::RLE_LOSSLESS, &Options::default()).unwrap();
+        for target in [EXPLICIT, IMPLICIT] {
+            assert_eq!(reason(rle.decompressed(target)), "header_not_rewritable");
+        }
+    }
+
+    /// More than a length of 32 bits can say: no cell is decoded for it.
+    #[test]
+    fn four_gigabytes_cannot_be_native() {
+        let image = ImagePixel { frames: 41, ..testing::image(10240, 10240, 8, 1, 0) };
+        let head = instance(ExplicitLittle, &image, &[], &[]);
+        let frames = (0..41).map(|_| vec![0; 64]).collect::<Vec<_>>();
+        let pixels = crate::dicom::encapsulate(&frames, OffsetTable::Basic).unwrap();
+        let file = File::new(uids::RLE_LOSSLESS, [&head[..head.len() - 12], &pixels].concat());
+        match file.decompressed(EXPLICIT).map(drop) {
+            Err(CompressError::Kept(Reason::TooLongForNative { bytes })) => {
+                assert_eq!(bytes, 41 * 10240 * 10240)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
