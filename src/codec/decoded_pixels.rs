@@ -48,10 +48,8 @@ impl<'s> DecodedPixels<'s> {
         let decoder = *decoders
             .next()
             .ok_or_else(|| CompressError::Kept(Reason::NoDecoder(syntax.keyword.to_owned())))?;
-        let witness = decoders
-            .next()
-            .filter(|_| options.verify && syntax.fidelity == Fidelity::Lossless)
-            .map(|witness| *witness);
+        let witness =
+            decoders.next().filter(|_| options.verify && syntax.fidelity == Fidelity::Lossless).copied();
         let native = native_image_of(&encoded, syntax, options.keep_ybr);
         let frame_bytes = frame_bytes(&native).map_err(CompressError::Kept)?;
         let frames = EncapsulatedFrames::of(instance.source, instance.data_set, encoded.frames);

@@ -301,7 +301,7 @@ mod tests {
         );
         let (_, rle) = native.compressed(uids::RLE_LOSSLESS, &Options::default()).unwrap();
         let of = |syntax, body| reason(File::new(syntax, body).decompressed(EXPLICIT));
-        assert_eq!(of(uids::JPEG_XL, rle.body.clone()), "no_decoder");
+        assert_eq!(of("1.2.840.10008.1.2.4.100", rle.body.clone()), "no_decoder");
         assert_eq!(of("1.2.840.10008.1.2.4.102", rle.body.clone()), "no_decoder");
         assert_eq!(of("1.2.840.10008.1.2.4.94", native.body.clone()), "no_decoder");
         // The first segment of the first frame would begin beyond its end.

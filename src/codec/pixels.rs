@@ -96,10 +96,10 @@ fn may_be_touched(instance: &Instance<'_>, options: &Options) -> Result<(), Reas
             return Err(Reason::DigitalSignature(name));
         }
     }
-    if !element.undefined_length {
-        for tag in ENCAPSULATED_ONLY.iter().filter(|tag| has(**tag)) {
-            return Err(Reason::ImagePixelUnusable(format!("{tag} stands beside native pixel data")));
-        }
+    if !element.undefined_length
+        && let Some(tag) = ENCAPSULATED_ONLY.iter().find(|tag| has(**tag))
+    {
+        return Err(Reason::ImagePixelUnusable(format!("{tag} stands beside native pixel data")));
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::codec::encoder::{Coded, DecodeError, Decoder, describe};
 use crate::dicom::uids;
 
 /// JPEG-LS by the project's own decoder, for one of the two transfer syntaxes.
-pub(in super::super) struct JpegLs {
+pub(crate) struct JpegLs {
     transfer_syntax: &'static str,
 }
 
@@ -16,10 +16,9 @@ const NAME: &str = "jpeg-ls";
 
 impl JpegLs {
     /// JPEG-LS Lossless: NEAR must be 0.
-    pub(in super::super) const LOSSLESS: JpegLs = JpegLs { transfer_syntax: uids::JPEG_LS_LOSSLESS };
+    pub(crate) const LOSSLESS: JpegLs = JpegLs { transfer_syntax: uids::JPEG_LS_LOSSLESS };
     /// JPEG-LS Near-Lossless: any NEAR.
-    pub(in super::super) const NEAR_LOSSLESS: JpegLs =
-        JpegLs { transfer_syntax: uids::JPEG_LS_NEAR_LOSSLESS };
+    pub(crate) const NEAR_LOSSLESS: JpegLs = JpegLs { transfer_syntax: uids::JPEG_LS_NEAR_LOSSLESS };
 }
 
 impl Decoder for JpegLs {
