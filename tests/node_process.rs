@@ -144,6 +144,14 @@ fn p13_a_second_node_on_the_same_store_does_not_start() {
 }
 
 #[test]
+fn a_node_that_could_not_deliver_does_not_start() {
+    let folder = folder();
+    let output = serve(&store_of(&folder), &["--forward", "ARCHIVE@127.0.0.1:11113"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("does not deliver to peers yet"), "{output:?}");
+}
+
+#[test]
 fn an_address_in_use_is_named_with_the_way_out() {
     let folder = folder();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

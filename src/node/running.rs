@@ -28,6 +28,11 @@ pub enum RunError {
         /// The operating system's answer.
         error: io::Error,
     },
+    /// An instance would have to be forwarded, and nothing here does that yet.
+    #[error(
+        "this version does not deliver to peers yet: leave `forward` out of the rules and of the command line"
+    )]
+    Forward,
     /// The runtime or the signal handlers cannot be set up.
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
@@ -38,6 +43,10 @@ pub enum RunError {
 /// # Errors
 /// [`RunError`] when it cannot start. Once it listens, nothing but a signal ends it.
 pub fn run(config: &Config) -> Result<(), RunError> {
+    // An acknowledgement would promise a delivery that never comes.
+    if !config.always.is_empty() || config.rule.iter().any(|rule| !rule.forward.is_empty()) {
+        return Err(RunError::Forward);
+    }
     let tree = Tree::open(&config.store)?;
     let opening = tree.opening();
     tracing::info!(
