@@ -120,6 +120,13 @@ need_cargo_deny() {
     cargo install cargo-deny --locked --quiet --root "$root/.tools"
 }
 
+# cargo-fuzz builds the fuzz targets; built once into .tools when the machine has none.
+need_cargo_fuzz() {
+    have cargo-fuzz && return
+    say "building cargo-fuzz into .tools (once)"
+    cargo install cargo-fuzz --locked --quiet --root "$root/.tools"
+}
+
 # The corpus of real files is not part of this repository; the path is in $CONDENSER_CORPUS, or empty.
 find_corpus() {
     CONDENSER_CORPUS=${CONDENSER_CORPUS:-$root/../shared/corpus}

@@ -91,6 +91,7 @@ thread_local! {
 #[cfg(test)]
 mod tests {
     use super::super::cells::unused_bits_are_canonical;
+    use super::super::decoders::DECODERS;
     use super::super::encoder::{EncodeError, Encoder, Frame};
     use super::super::encoders::ENCODERS;
     use super::super::parameters::Parameters;
@@ -162,6 +163,22 @@ mod tests {
                 // RLE has no rows in its header, so that a taller frame is one that lacks bytes.
                 let by_header = matches!(error, DecodeError::OtherFrame { .. });
                 assert!(by_header || encoder.transfer_syntax() == uids::RLE_LOSSLESS, "{error}");
+            }
+        }
+    }
+
+    /// No codestream holds cells in the layout of native YBR_FULL_422; a decoder that is asked for it must not give others.
+    #[test]
+    fn cells_that_share_their_colour_are_never_given() {
+        for encoder in ENCODERS {
+            let image = ImagePixel { planar: 0, ..image(8, 8, 8, 3, 0) };
+            let Ok(codestream) = encode(*encoder, &Frame { cells: &noise(192, 1), image: &image }) else {
+                continue;
+            };
+            let subsampled = ImagePixel { photometric: Photometric::YbrFull422, ..image };
+            for decoder in DECODERS.iter().filter(|row| row.transfer_syntax() == encoder.transfer_syntax()) {
+                let error = decoder.decode(&Coded::alike(&codestream, &subsampled), &mut Vec::new());
+                assert!(error.is_err(), "{}", decoder.name());
             }
         }
     }

@@ -82,6 +82,11 @@ impl ImagePixel {
         }
     }
 
+    /// Whether a native pixel has all its samples to itself, none shared with a neighbour as in YBR_FULL_422.
+    pub fn has_whole_pixels(&self) -> bool {
+        self.frame_cells() == u64::from(self.rows) * u64::from(self.columns) * u64::from(self.samples)
+    }
+
     /// The bytes of one native frame.
     ///
     /// # Errors

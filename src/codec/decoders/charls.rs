@@ -23,8 +23,8 @@ impl Decoder for JpegLs {
     fn decode(&self, coded: &Coded<'_>, cells: &mut Vec<u8>) -> Result<(), DecodeError> {
         let Coded { codestream, native: image, .. } = *coded;
         let bytes_per_cell = match image.bits_allocated {
-            8 => 1,
-            16 => 2,
+            8 if image.has_whole_pixels() => 1,
+            16 if image.has_whole_pixels() => 2,
             _ => return Err(DecodeError::Unsupported { decoder: NAME, image: describe(image) }),
         };
         let opened = Opened::open(codestream).map_err(failed)?;

@@ -36,7 +36,10 @@ impl Decoder for Jpeg2000 {
     fn decode(&self, coded: &Coded<'_>, cells: &mut Vec<u8>) -> Result<(), DecodeError> {
         let image = coded.native;
         let samples = u64::from(image.rows) * u64::from(image.columns) * u64::from(image.samples);
-        if !matches!(image.bits_allocated, 8 | 16 | 32) || samples > openjpeg::MOST_SAMPLES {
+        if !matches!(image.bits_allocated, 8 | 16 | 32)
+            || samples > openjpeg::MOST_SAMPLES
+            || !image.has_whole_pixels()
+        {
             return Err(DecodeError::Unsupported { decoder: NAME, image: describe(image) });
         }
         let (header, codestream) = jpeg_2000_header::read(coded.codestream)

@@ -43,6 +43,7 @@ impl Decoder for JpegXl {
         if !matches!(native.bits_allocated, 8 | 16)
             || !matches!(native.samples, 1 | 3)
             || samples > MOST_SAMPLES
+            || !native.has_whole_pixels()
         {
             return Err(unsupported());
         }

@@ -33,7 +33,7 @@ impl Decoder for Rle {
         };
         let samples = usize::from(image.samples);
         let segments = samples * bytes_per_cell;
-        if !(1..=MOST_SEGMENTS).contains(&segments) {
+        if !(1..=MOST_SEGMENTS).contains(&segments) || !image.has_whole_pixels() {
             return Err(unsupported());
         }
         let spans = segment_spans(codestream, segments)?;

@@ -37,7 +37,7 @@ impl Decoder for JpegLs {
 
     fn decode(&self, coded: &Coded<'_>, cells: &mut Vec<u8>) -> Result<(), DecodeError> {
         let Coded { codestream, native: image, .. } = *coded;
-        if !matches!(image.bits_allocated, 8 | 16) {
+        if !matches!(image.bits_allocated, 8 | 16) || !image.has_whole_pixels() {
             return Err(DecodeError::Unsupported { decoder: NAME, image: describe(image) });
         }
         let wanted = Wanted {
