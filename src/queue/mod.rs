@@ -1,5 +1,20 @@
-//! What is still to be delivered.
+//! What is still to be delivered: one row for each instance and peer, committed before Success is answered.
+//!
+//! [`Queue`] says what a queue does, [`Sqlite`] is the one that needs nothing beside the node. It can be made anew from
+//! the store, whose files are the truth.
 
 mod config;
+mod delivery;
+mod error;
+mod interface;
+mod rows;
+mod schema;
+mod sqlite;
+mod statements;
+mod writer;
 
 pub use config::{Config, QueueUrl};
+pub use delivery::{Count, Delivery, DeliveryId, Instance, Selection, Settlement, State};
+pub use error::QueueError;
+pub use interface::Queue;
+pub use sqlite::Sqlite;
