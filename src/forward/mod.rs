@@ -1,16 +1,26 @@
 //! Delivery: what the node has stored goes to the peers that its rules name.
 //!
 //! A [`Peer`] is sent instances one after the other over a lasting association. What became of each is a
-//! [`Verdict`].
+//! [`Verdict`]; by it a courier settles the delivery in the queue: delivered, tried again later, or held for the operator.
+//! [`Couriers`] are all that a node runs; each peer has its own and its own breaker. The node is their [`Depot`].
 
 mod config;
 mod convert;
+mod courier;
+mod couriers;
+mod depot;
+mod ending;
+mod gate;
 mod instance;
 mod peer;
+mod schedule;
 mod verdict;
 
 pub use config::{PeerConfig, PeerDeadlines, Retry};
 pub use convert::{ConvertError, Converted, Spool};
+pub use couriers::Couriers;
+pub use depot::{Depot, Destination, Event};
 pub use instance::{Instance, StoredInstance, UnusableFile};
 pub use peer::{Answered, Kind, NotSent, Peer};
+pub use schedule::HoldReason;
 pub use verdict::{Absence, Verdict};

@@ -6,6 +6,7 @@ use super::directory::Directory;
 use super::draft::Draft;
 use super::durable::{Durable, Renamed};
 use super::error::StoreError;
+use super::file_source::FileSource;
 use super::identity::Identity;
 use super::layout::{Layout, Place};
 use super::opening::{self, Opening, Parts};
@@ -13,7 +14,7 @@ use super::receipt::Receipt;
 use crate::dicom::FileMeta;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// An opened store. Any number of threads may use it at once; one process alone, which its lock ensures.
@@ -81,6 +82,30 @@ impl Tree {
     /// A file without a name for a data set that is too large for memory.
     pub fn spool(&self) -> io::Result<File> {
         self.drafts.anonymous_file()
+    }
+
+    /// Opens a file of the tree by its path below the store's folder; `None` where there is none.
+    ///
+    /// # Errors
+    /// Also when something that is not a regular file lies in its place, or a link on the way.
+    pub fn open_file(&self, file: &Path) -> Result<Option<FileSource>, StoreError> {
+        let mut directory = self.root.try_clone()?;
+        let mut names = file.iter().peekable();
+        while let Some(name) = names.next() {
+            if !matches!(Path::new(name).components().next(), Some(Component::Normal(_))) {
+                return Ok(None);
+            }
+            if names.peek().is_none() {
+                let path = directory.path().join(name);
+                let source = directory.open_file(name)?.map(FileSource::new).transpose();
+                return source.map_err(|error| StoreError::new("examine", &path, error));
+            }
+            match directory.child(name)? {
+                Some(child) => directory = child,
+                None => return Ok(None),
+            }
+        }
+        Ok(None)
     }
 
     /// The file that holds this very content under this UID, if there is one. It is durable on return.
