@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 pub struct Config {
     /// The DICOM acceptor: name, addresses, limits, deadlines.
     pub node: net::Config,
+    /// Who may come in; without an entry, everybody on this machine.
+    pub access: net::AccessList,
     /// Where instances rest.
     pub store: store::Config,
     /// What instances are condensed to: what a rule inherits.
@@ -122,6 +124,7 @@ impl Config {
         }
         // What we would store anyway is accepted first: it need not be encoded again.
         self.node.preferred = self.compress.target();
+        self.node.access = self.access.clone();
         Ok(self)
     }
 

@@ -6,7 +6,7 @@
 #[path = "support/peer.rs"]
 mod peer;
 
-use condenser::net::{Config, Deadlines, Limits, Status};
+use condenser::net::{Access, AccessList, Config, Deadlines, Limits, Status};
 use peer::*;
 use std::time::Duration;
 
@@ -657,4 +657,45 @@ fn n35_one_connection_more_than_there_may_be_is_closed_and_later_served() {
     drop(silent);
     node.seen.wait("the end of the silent one", |seen| seen.closed.len() == 2);
     Peer::associate(&node).expect_life();
+}
+
+#[test]
+fn n03_one_address_cannot_take_all_connections_or_associations() {
+    let limits = Limits {
+        connections_per_address: 3,
+        associations_per_address: 2,
+        associations_per_calling: 2,
+        ..Limits::default()
+    };
+    let node = Node::start(Config { limits, ..Config::default() });
+    let [one, two] = [b"ONE             ", b"TWO             "];
+    let mut held =
+        [Peer::associate_from("127.0.0.2", *one, &node), Peer::associate_from("127.0.0.2", *two, &node)];
+    // A third association of the address is rejected; beside a third connection a fourth is closed.
+    let third = || {
+        let mut peer = Peer::connect_from("127.0.0.2", &node);
+        peer.send(&associate_rq(&Rq::default()));
+        peer.expect_rejection([2, 3, 2]);
+    };
+    third();
+    let silent = Peer::connect_from("127.0.0.2", &node);
+    Peer::connect_from("127.0.0.2", &node).expect_end();
+    // Other addresses have places of their own, as long as the AE title has.
+    held[0].expect_life();
+    let mut elsewhere = Peer::associate_from("127.0.0.3", *one, &node);
+    let mut same_title = Peer::connect_from("127.0.0.4", &node);
+    same_title.send(&associate_rq(&Rq { calling: *one, ..Rq::default() }));
+    same_title.expect_rejection([2, 3, 2]);
+    elsewhere.expect_life();
+    drop(silent);
+    held.iter_mut().for_each(Peer::expect_life);
+}
+
+#[test]
+fn n33_an_address_that_may_not_come_in_is_told_nothing() {
+    let access: AccessList = vec![Access::of_addresses(vec!["127.0.0.2".parse().unwrap()])].into();
+    let node = Node::start(Config { access, ..Config::default() });
+    Peer::connect_from("127.0.0.3", &node).expect_end();
+    Peer::associate_from("127.0.0.2", *b"PEER            ", &node).expect_life();
+    node.seen.look(|seen| assert_eq!(seen.closed[0].0, "unknown"));
 }

@@ -4,6 +4,7 @@ use super::outcome::{CommandError, Outcome};
 use super::peer::Peer;
 use crate::config::{Config, ConfigError};
 use crate::forward::PeerConfig;
+use crate::net::AddressRange;
 use crate::node;
 use crate::observe::start_log;
 use crate::rule::Target;
@@ -16,7 +17,8 @@ const EXAMPLES: &str = "\
 Examples:
   condenser serve
       listen on 127.0.0.1:11112 as CONDENSER, store JPEG-LS Lossless below ./data
-  condenser serve --listen 0.0.0.0:104 --ae-title ARCHIVE --store /srv/dicom --to RLELossless
+  condenser serve --listen 0.0.0.0:104 --allow 10.1.0.0/16 --ae-title ARCHIVE --store /srv/dicom --to RLELossless
+      let the hospital's network in; unless said, nobody but this machine comes in
   condenser serve --forward ARCHIVE@pacs.example:104
       and forward everything to an archive
   condenser serve --config /etc/condenser/condenser.toml
@@ -36,6 +38,9 @@ pub(super) struct Arguments {
     /// An address to listen on; may be given several times
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Vec<SocketAddr>,
+    /// Addresses that may come in, as `10.1.0.0/16` or `192.0.2.7`, besides those of the file; may be given several times
+    #[arg(long, value_name = "ADDRESSES")]
+    allow: Vec<AddressRange>,
     /// The folder of the store
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
@@ -72,6 +77,9 @@ impl Arguments {
         }
         if !self.listen.is_empty() {
             config.node.listen = self.listen;
+        }
+        if !self.allow.is_empty() {
+            config.access.allow(self.allow);
         }
         if let Some(path) = self.store {
             config.store.path = path;

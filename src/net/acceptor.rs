@@ -56,14 +56,20 @@ async fn converse(
     };
     let shown = |name: &[u8]| Some(name.escape_ascii().to_string());
     (connection.calling, connection.called) = (shown(request.calling()), shown(request.called()));
-    let contexts = match negotiate(&request, config) {
+    let contexts = match negotiate(&request, connection.peer.ip(), config) {
         Ok(contexts) => contexts,
         Err(rejection) => return (stream, Outcome::Rejected(rejection)),
     };
     if common.drain.borrow().is_some() {
         return (stream, Outcome::Rejected(Rejection::TemporaryCongestion));
     }
-    let Ok(_permit) = common.associations.try_acquire() else {
+    let calling = String::from_utf8_lossy(request.calling()).into_owned();
+    let places = (
+        common.associations.try_acquire(),
+        common.of_address.take(&connection.peer.ip()),
+        common.of_calling.take(&calling),
+    );
+    let (Ok(_permit), Some(_of_address), Some(_of_calling)) = places else {
         return (stream, Outcome::Rejected(Rejection::LocalLimitExceeded));
     };
     let acceptance = match write_acceptance(&request, &contexts, config.max_pdu) {
@@ -75,12 +81,11 @@ async fn converse(
     if let Err(outcome) = transport.write(&acceptance, deadline).await {
         return (transport.into_stream(), outcome);
     }
-    let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
     let association = Arc::new(Association {
         id: connection.id,
         peer: connection.peer,
-        calling: text(request.calling()),
-        called: text(request.called()),
+        calling,
+        called: String::from_utf8_lossy(request.called()).into_owned(),
         implementation_class_uid: request.user.implementation_class_uid,
         implementation_version_name: request.user.implementation_version_name,
         contexts,
@@ -168,6 +173,7 @@ fn last_words(outcome: &Outcome, associated: bool) -> Option<[u8; 10]> {
         | Outcome::PeerAborted(_)
         | Outcome::PeerClosed(_)
         | Outcome::Stranger
+        | Outcome::Unknown
         | Outcome::TurnedAway
         | Outcome::Broken(_) => None,
     }

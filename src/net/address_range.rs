@@ -20,6 +20,12 @@ pub struct AddressRange {
 pub struct NotAnAddressRange(String);
 
 impl AddressRange {
+    /// The addresses that have their first `prefix` bits in common with `first`.
+    pub(super) fn new(first: IpAddr, prefix: u8) -> Self {
+        let longest = if first.is_ipv4() { 32 } else { 128 };
+        Self { first, prefix: prefix.min(longest) }
+    }
+
     /// Whether an address lies in it. An IPv4 address that came over an IPv6 socket (`::ffff:10.1.2.3`) counts as the
     /// IPv4 address that it is.
     pub fn contains(&self, address: IpAddr) -> bool {

@@ -4,6 +4,8 @@ use super::config::Config;
 use super::handler::StoreHandler;
 use super::patience::Drain;
 use super::received::Budget;
+use super::shares::Shares;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -17,6 +19,10 @@ pub(super) struct Common {
     pub(super) memory: Arc<Budget>,
     /// One permit for each association that there may be.
     pub(super) associations: Semaphore,
+    /// The associations of each address.
+    pub(super) of_address: Arc<Shares<IpAddr>>,
+    /// The associations of each calling AE title.
+    pub(super) of_calling: Arc<Shares<String>>,
     /// When the node stops.
     pub(super) drain: Drain,
 }

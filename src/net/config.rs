@@ -1,5 +1,6 @@
 //! What the receiving side can be told: names, limits and deadlines.
 
+use super::access::AccessList;
 use super::units;
 use crate::dicom::TransferSyntax;
 use serde::Deserialize;
@@ -26,6 +27,9 @@ pub struct Config {
     /// need not be encoded again. Set by the node from its compression target.
     #[serde(skip)]
     pub preferred: Option<&'static TransferSyntax>,
+    /// Who may come in. Set by the node from its `[[access]]`.
+    #[serde(skip)]
+    pub access: AccessList,
     /// How much may be held at a time.
     pub limits: Limits,
     /// How long a peer may take.
@@ -48,8 +52,14 @@ pub enum UnknownSopClasses {
 pub struct Limits {
     /// Open sockets, associated or not; one more is closed without a word.
     pub connections: usize,
+    /// Open sockets from one address; one more is closed without a word.
+    pub connections_per_address: usize,
     /// Associations at a time; one more is rejected as "local limit exceeded".
     pub associations: usize,
+    /// Associations from one address; one more is rejected likewise.
+    pub associations_per_address: usize,
+    /// Associations of one calling AE title; one more is rejected likewise.
+    pub associations_per_calling: usize,
     /// The largest data set, in bytes. A larger one is read to its end and answered with a failure.
     #[serde(deserialize_with = "units::bytes")]
     pub data_set: u64,
@@ -100,6 +110,7 @@ impl Default for Config {
             max_pdu: DEFAULT_MAX_PDU,
             unknown_sop_classes: UnknownSopClasses::Accept,
             preferred: None,
+            access: AccessList::default(),
             limits: Limits::default(),
             deadlines: Deadlines::default(),
         }
@@ -109,8 +120,11 @@ impl Default for Config {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            connections: 512,
-            associations: 64,
+            connections: 1024,
+            connections_per_address: 128,
+            associations: 256,
+            associations_per_address: 64,
+            associations_per_calling: 64,
             data_set: 16 << 30,
             memory_per_data_set: 64 << 20,
             memory: 256 << 20,
@@ -166,7 +180,10 @@ impl Config {
         let limits = &self.limits;
         let zero = [
             ("connections", limits.connections == 0),
+            ("connections_per_address", limits.connections_per_address == 0),
             ("associations", limits.associations == 0),
+            ("associations_per_address", limits.associations_per_address == 0),
+            ("associations_per_calling", limits.associations_per_calling == 0),
             ("data_set", limits.data_set == 0),
         ];
         wrong.extend(

@@ -226,6 +226,8 @@ pub enum Outcome {
     TooSlow,
     /// The first bytes were no DICOM at all; the peer was told nothing.
     Stranger,
+    /// No entry of the access list names the address; the peer was told nothing.
+    Unknown,
     /// There were too many connections; the peer was told nothing.
     TurnedAway,
     /// The node is about to stop.
@@ -269,6 +271,7 @@ impl fmt::Display for Outcome {
             Outcome::TimedOut(step) => write!(f, "the peer took too long {step}"),
             Outcome::TooSlow => f.write_str("aborted: the peer sends too slowly"),
             Outcome::Stranger => f.write_str("closed: what the peer sent is not DICOM"),
+            Outcome::Unknown => f.write_str("closed: nobody at this address may come in"),
             Outcome::TurnedAway => f.write_str("closed: there are too many connections"),
             Outcome::Drained => f.write_str("aborted: the node is about to stop"),
             Outcome::Broken(error) => write!(f, "the connection broke: {error}"),
@@ -288,6 +291,7 @@ impl Outcome {
             Outcome::TimedOut(_) => "timed_out",
             Outcome::TooSlow => "too_slow",
             Outcome::Stranger => "stranger",
+            Outcome::Unknown => "unknown",
             Outcome::TurnedAway => "turned_away",
             Outcome::Drained => "drained",
             Outcome::Broken(_) => "broken",

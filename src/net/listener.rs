@@ -6,12 +6,13 @@ use super::config::Config;
 use super::handler::{Connection, Outcome, StoreHandler, Tally};
 use super::patience::{Drain, drained};
 use super::received::Budget;
-use std::net::SocketAddr;
+use super::shares::{Share, Shares};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -34,11 +35,14 @@ pub async fn serve(
         common: Arc::new(Common {
             memory: Budget::new(config.limits.memory),
             associations: Semaphore::new(config.limits.associations),
+            of_address: Shares::new(config.limits.associations_per_address),
+            of_calling: Shares::new(config.limits.associations_per_calling),
             config: Arc::clone(&config),
             handler,
             drain: ended,
         }),
         connections: Arc::new(Semaphore::new(config.limits.connections)),
+        of_address: Shares::new(config.limits.connections_per_address),
         last_id: AtomicU64::new(0),
     });
     let mut listeners: JoinSet<()> =
@@ -62,6 +66,7 @@ pub async fn serve(
 struct Listening {
     common: Arc<Common>,
     connections: Arc<Semaphore>,
+    of_address: Arc<Shares<IpAddr>>,
     last_id: AtomicU64,
 }
 
@@ -102,30 +107,46 @@ impl Listening {
         }
     }
 
-    /// Starts the task of a connection, or closes it when there are too many.
+    /// Starts the task of a connection, or closes it when it may not come in or there are too many.
     fn admit(&self, stream: TcpStream, peer: SocketAddr, tasks: &mut JoinSet<()>) {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        match Arc::clone(&self.connections).try_acquire_owned() {
-            Ok(permit) => {
+        match self.place(peer.ip()) {
+            Ok(place) => {
                 let common = Arc::clone(&self.common);
                 tasks.spawn(async move {
                     let connection = attend(Arc::clone(&common), stream, peer, id).await;
                     // Whoever is told that it is closed may count on its place being free.
-                    drop(permit);
+                    drop(place);
                     common.handler.closed(&connection);
                 });
             }
-            Err(_) => self.common.handler.closed(&Connection {
+            Err(outcome) => self.common.handler.closed(&Connection {
                 id,
                 peer,
                 association: None,
                 calling: None,
                 called: None,
-                outcome: Outcome::TurnedAway,
+                outcome,
                 tally: Tally::default(),
                 duration: Duration::ZERO,
             }),
         }
     }
+
+    /// A place for a connection from an address.
+    fn place(&self, address: IpAddr) -> Result<Place, Outcome> {
+        if !self.common.config.access.knows(address) {
+            return Err(Outcome::Unknown);
+        }
+        let of_address = self.of_address.take(&address).ok_or(Outcome::TurnedAway)?;
+        let permit = Arc::clone(&self.connections).try_acquire_owned().map_err(|_| Outcome::TurnedAway)?;
+        Ok(Place { _permit: permit, _of_address: of_address })
+    }
+}
+
+/// What a connection holds for as long as it lasts.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    _of_address: Share<IpAddr>,
 }

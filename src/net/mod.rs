@@ -5,6 +5,7 @@
 //! spooled. What is done with an instance is for the [`StoreHandler`] to say; this room only reports facts.
 
 mod acceptor;
+mod access;
 mod address_range;
 mod associate;
 mod associate_writer;
@@ -32,12 +33,14 @@ mod requestor;
 mod requestor_error;
 mod requestor_options;
 mod session;
+mod shares;
 mod status;
 #[cfg(test)]
 mod testing;
 mod transport;
 mod units;
 
+pub use access::{Access, AccessList};
 pub use address_range::{AddressRange, NotAnAddressRange};
 pub use config::{Config, ConfigError, DEFAULT_MAX_PDU, Deadlines, Limits, UnknownSopClasses, is_ae_title};
 pub use handler::{

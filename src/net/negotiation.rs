@@ -11,25 +11,32 @@ use super::reasons::Rejection;
 use crate::dicom::{
     Fidelity, PixelCoding, StorageClass, TransferSyntax, Uid, VERIFICATION, VrEncoding, uids,
 };
+use std::net::IpAddr;
 
 /// A peer that takes no longer PDUs than this could only be answered in crumbs.
 pub(super) const SMALLEST_PEER_MAXIMUM: u32 = 64;
 
-/// Decides about a request.
+/// Decides about a request that came from an address.
 ///
 /// # Errors
 /// The first reason for which it is to be rejected.
-pub(super) fn negotiate(request: &Associate, config: &Config) -> Result<Vec<Context>, Rejection> {
+pub(super) fn negotiate(
+    request: &Associate,
+    from: IpAddr,
+    config: &Config,
+) -> Result<Vec<Context>, Rejection> {
     if request.protocol_version & 1 == 0 {
         return Err(Rejection::ProtocolVersion);
     }
     if request.application_context != APPLICATION_CONTEXT {
         return Err(Rejection::ApplicationContextName);
     }
-    if request.called() != config.ae_title.trim().as_bytes() {
-        return Err(Rejection::CalledAeTitle);
-    }
-    if !str::from_utf8(request.calling()).is_ok_and(is_ae_title) {
+    let title = |bytes| str::from_utf8(bytes).ok().filter(|title| is_ae_title(title));
+    let called = title(request.called()).ok_or(Rejection::CalledAeTitle)?;
+    // A title that is none is shown to nobody's pattern.
+    let calling = title(request.calling());
+    config.access.admit(from, calling.unwrap_or_default(), called, &config.ae_title)?;
+    if calling.is_none() {
         return Err(Rejection::CallingAeTitle);
     }
     if !ids_are_sound(&request.contexts) {
@@ -120,6 +127,7 @@ mod tests {
     use super::*;
     use crate::net::associate::UserInformation;
 
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const CT: &str = "1.2.840.10008.5.1.4.1.1.2";
 
     fn context(id: u8, abstract_syntax: &str, transfer_syntaxes: &[&str]) -> ContextItem {
@@ -146,7 +154,7 @@ mod tests {
 
     fn chosen(transfer_syntaxes: &[&str], preferred: Option<&str>) -> Result<&'static str, ContextRefusal> {
         let config = Config { preferred: preferred.and_then(TransferSyntax::of_uid), ..Config::default() };
-        let contexts = negotiate(&request(vec![context(1, CT, transfer_syntaxes)]), &config).unwrap();
+        let contexts = negotiate(&request(vec![context(1, CT, transfer_syntaxes)]), HERE, &config).unwrap();
         contexts[0].result.map(|syntax| syntax.uid)
     }
 
@@ -201,7 +209,7 @@ mod tests {
             {
                 let config = Config { unknown_sop_classes: unknown, ..Config::default() };
                 let contexts = vec![context(1, abstract_syntax, &[uids::IMPLICIT_VR_LITTLE_ENDIAN])];
-                let contexts = negotiate(&request(contexts), &config).unwrap();
+                let contexts = negotiate(&request(contexts), HERE, &config).unwrap();
                 let result = contexts[0].result.map(|_| ());
                 let expected = if expected { Ok(()) } else { Err(ContextRefusal::AbstractSyntax) };
                 assert_eq!(result, expected, "{abstract_syntax} {unknown:?}");
@@ -215,7 +223,7 @@ mod tests {
         let rejection = |change: &dyn Fn(&mut Associate)| {
             let mut request = sound();
             change(&mut request);
-            negotiate(&request, &Config::default()).err()
+            negotiate(&request, HERE, &Config::default()).err()
         };
         assert_eq!(rejection(&|_| ()), None);
         assert_eq!(rejection(&|r| r.protocol_version = 0), Some(Rejection::ProtocolVersion));

@@ -32,7 +32,11 @@ const REJECTIONS: &[(Rejection, [u8; 3], &str)] = &[
     (Rejection::CalledAeTitle, [1, 1, 7], "it calls an AE title that is not ours"),
     (Rejection::ProtocolVersion, [1, 2, 2], "its protocol version is not supported"),
     (Rejection::TemporaryCongestion, [2, 3, 1], "the node is about to stop"),
-    (Rejection::LocalLimitExceeded, [2, 3, 2], "there are as many associations as there may be"),
+    (
+        Rejection::LocalLimitExceeded,
+        [2, 3, 2],
+        "there are as many associations as there may be, in all, of its address or of its AE title",
+    ),
 ];
 
 impl Rejection {

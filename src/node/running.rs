@@ -109,6 +109,11 @@ async fn attend(config: &Config, handler: Arc<dyn StoreHandler>) -> Result<(), R
             verify = config.compress.verify, "listening");
         listeners.push(listener);
     }
+    if config.access.is_this_machine_only()
+        && config.node.listen.iter().any(|address| !address.ip().is_loopback())
+    {
+        tracing::warn!("nobody but this machine may come in: name others by [[access]] or by --allow");
+    }
     let (drain, drained) = watch::channel(false);
     let serving = tokio::spawn(serve(listeners, Arc::new(config.node.clone()), handler, drained));
     tell_systemd(NotifyState::Ready);

@@ -241,7 +241,17 @@ pub struct Pdu(pub u8, pub Vec<u8>);
 impl Peer {
     /// A connection, and nothing more.
     pub fn connect(node: &Node) -> Peer {
-        let stream = TcpStream::connect(node.address).expect("connects");
+        Peer::connect_from("127.0.0.1", node)
+    }
+
+    /// A connection from another address of this machine.
+    pub fn connect_from(address: &str, node: &Node) -> Peer {
+        use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+        let from = SocketAddr::new(address.parse().expect("an address"), 0);
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+        bind(&socket, &from).expect("an address of this machine");
+        connect(&socket, &node.address).expect("connects");
+        let stream = TcpStream::from(socket);
         stream.set_nodelay(true).expect("can be set");
         stream.set_read_timeout(Some(LONG)).expect("can be set");
         Peer { stream }
@@ -249,8 +259,13 @@ impl Peer {
 
     /// An association with contexts 1 (CT, implicit), 3 (MR, implicit), 5 (Verification), accepted, and 7, refused.
     pub fn associate(node: &Node) -> Peer {
-        let mut peer = Peer::connect(node);
-        peer.send(&associate_rq(&Rq::default()));
+        Peer::associate_from("127.0.0.1", *b"PEER            ", node)
+    }
+
+    /// The same from another address and with another name.
+    pub fn associate_from(address: &str, calling: [u8; 16], node: &Node) -> Peer {
+        let mut peer = Peer::connect_from(address, node);
+        peer.send(&associate_rq(&Rq { calling, ..Rq::default() }));
         let Pdu(kind, body) = peer.read_pdu().expect("an answer");
         assert_eq!(kind, 2, "accepted: {body:?}");
         peer
