@@ -84,6 +84,48 @@ fn compressed_files_show_their_fragments_and_their_receipt() {
     assert!(run.stdout.contains(&digest.to_string()), "{}", run.stdout);
 }
 
+/// The header of the codestream is shown, and what it contradicts.
+#[test]
+fn codestreams_are_held_against_the_data_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.dcm"), folder.path().join("out.dcm"));
+    Made { frames: 3, ..Made::default() }.write(&input);
+    assert_eq!(condenser([Path::new("compress"), &input, &output]).code, 0);
+    let run = condenser([Path::new("inspect"), &output]);
+    let header = "codestream       JPEG-LS, 64 x 48, 1 sample of 12 bits, NEAR 0, by component\n";
+    assert!(run.stdout.contains(header), "{}", run.stdout);
+    assert!(!run.stdout.contains("and the codestream"), "{}", run.stdout);
+
+    // Bits Stored and Rows become others, and NEAR of the second frame is no longer 0.
+    let mut file = std::fs::read(&output).unwrap();
+    let find = |file: &[u8], what: &[u8]| file.windows(what.len()).position(|bytes| bytes == what).unwrap();
+    let stored = find(&file, b"\x28\x00\x01\x01US\x02\x00");
+    file[stored + 8] = 10;
+    let rows = find(&file, b"\x28\x00\x10\x00US\x02\x00");
+    file[rows + 8] = 49;
+    let scan = b"\xFF\xDA\x00\x08\x01\x01\x00\x00\x00\x00";
+    let second = find(&file, scan) + 1;
+    let second = second + find(&file[second..], scan);
+    file[second + 7] = 3;
+    std::fs::write(&output, file).unwrap();
+    let run = condenser([Path::new("inspect"), &output]);
+    for expected in [
+        "codestream       frame 1 and 1 other: JPEG-LS, 64 x 48,",
+        "codestream       frame 2: JPEG-LS, 64 x 48, 1 sample of 12 bits, NEAR 3",
+        "impossible       Rows (0028,0010) is 49, and the codestream has 48 rows",
+        "but              Bits Stored (0028,0101) is 10, and the codestream has samples of 12 bits",
+        "impossible       Transfer Syntax UID (0002,0010) is JPEGLSLossless, and the codestream is near-lossless",
+    ] {
+        assert!(run.stdout.contains(expected), "{expected}: {}", run.stdout);
+    }
+    let object = &condenser([Path::new("inspect"), Path::new("--json"), &output]).json()[0];
+    let second = &object["codestreams"][1];
+    assert_eq!((&second["frame"], &second["frames"]), (&2.into(), &1.into()));
+    assert_eq!(second["frame_header"]["precision"], 12);
+    assert_eq!(second["disagreements"][0]["point"], "loss");
+    assert_eq!(second["disagreements"][0]["gravity"], "impossible");
+}
+
 #[test]
 fn a_bad_file_is_named_and_the_others_are_shown() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
 //! `condenser inspect`: what a file is and what can be made of it. Nothing of the patient is read or shown.
 
 use super::find::find;
+use super::inspect_codestreams::{CodestreamFacts, codestreams};
 use super::instance_file::{InstanceFile, InstanceFileError};
 use super::outcome::{CommandError, Outcome};
 use super::text::{Shown, bytes, counted, shown};
@@ -48,6 +49,9 @@ struct Facts {
     no_image: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pixel_data: Option<PixelFacts>,
+    /// What the codestreams say, those that say the same together.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    codestreams: Vec<CodestreamFacts>,
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<Receipt>,
     targets: Vec<TargetFacts>,
@@ -163,6 +167,14 @@ fn inspect(path: &Path) -> Result<Facts, InstanceFileError> {
     };
     let sop_class = uid(Tag::SOP_CLASS_UID, &file.meta.sop_class);
     let image = ImagePixel::from_data_set(&elements, data_set);
+    let is_encapsulated = data_set.pixel_data().is_some_and(|element| element.undefined_length);
+    let coded = file.transfer_syntax.filter(|_| is_encapsulated);
+    let coded = coded.map(|syntax| codestreams(&elements, data_set, image.as_ref().ok(), syntax));
+    let (codestreams, apart) = match coded {
+        Some(Ok(codestreams)) => (codestreams, None),
+        Some(Err(error)) => (Vec::new(), Some(error.to_string())),
+        None => (Vec::new(), None),
+    };
     let pixel_data = data_set.pixel_data().map(|element| {
         let encapsulated = element.undefined_length;
         let fragments = encapsulated.then(|| Fragments::of(&elements, element));
@@ -177,7 +189,11 @@ fn inspect(path: &Path) -> Result<Facts, InstanceFileError> {
             encapsulated,
             fragments: read.map(|fragments| fragments.ranges.len()),
             offset_table: read.map(table),
-            error: fragments.as_ref().and_then(|fragments| fragments.as_ref().err()).map(ToString::to_string),
+            error: (fragments
+                .as_ref()
+                .and_then(|fragments| fragments.as_ref().err())
+                .map(ToString::to_string))
+            .or(apart),
         }
     });
     Ok(Facts {
@@ -219,6 +235,7 @@ fn inspect(path: &Path) -> Result<Facts, InstanceFileError> {
             native_bytes: image.native_bytes().ok(),
         }),
         pixel_data,
+        codestreams,
         receipt: Receipt::of(&file.meta),
     })
 }
@@ -265,6 +282,10 @@ impl Facts {
         }
         if let Some(pixels) = &self.pixel_data {
             row("pixel data", pixels.to_string())?;
+        }
+        for (label, text) in self.codestreams.iter().flat_map(|facts| facts.rows(self.codestreams.len() == 1))
+        {
+            row(label, text)?;
         }
         if let Some(receipt) = &self.receipt {
             let reason = receipt.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();

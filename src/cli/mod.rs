@@ -7,6 +7,7 @@ mod compress_file;
 mod echo;
 mod find;
 mod inspect;
+mod inspect_codestreams;
 mod instance_file;
 mod interrupt;
 mod outcome;

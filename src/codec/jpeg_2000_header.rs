@@ -3,7 +3,33 @@
 
 use std::fmt;
 
-/// What the headers of a codestream say.
+/// What is known of a codestream before it is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Headers<'b> {
+    /// The frame.
+    pub(super) frame: FrameHeader,
+    /// How it is coded.
+    pub(super) style: CodingStyle,
+    /// Whether it is wrapped in a JP2 file.
+    pub(super) boxed: bool,
+    /// The codestream without the boxes.
+    pub(super) codestream: &'b [u8],
+}
+
+/// What the COD and COC segments say of the whole codestream (A.6.1, A.6.2; ISO/IEC 15444-15 for high throughput).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct CodingStyle {
+    /// Whether every component of every tile has the reversible 5/3 wavelet.
+    pub(super) reversible: bool,
+    /// Whether the first three components are transformed together: RCT when reversible, else ICT.
+    pub(super) colour_transform: bool,
+    /// Whether there are code-blocks of the high-throughput coder.
+    pub(super) high_throughput: bool,
+    /// The progression order, 0 to 4 (table A.16).
+    pub(super) progression: u8,
+}
+
+/// What the headers of a codestream say of the frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FrameHeader {
     /// Samples in a row.
@@ -66,7 +92,7 @@ pub(super) enum HeaderError {
 /// # Errors
 /// When the headers are cut or impossible, when the components differ from each other, or when more tiles or packets are
 /// promised than the bytes could hold.
-pub(super) fn read(bytes: &[u8]) -> Result<(FrameHeader, &[u8]), HeaderError> {
+pub(super) fn read(bytes: &[u8]) -> Result<Headers<'_>, HeaderError> {
     let codestream = unwrap_jp2(bytes)?;
     let mut reader = Reader { bytes: codestream, at: 0, part: "the main header" };
     if reader.u16()? != SOC {
@@ -85,9 +111,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<(FrameHeader, &[u8]), HeaderError> {
             bytes: codestream.len(),
         });
     }
-    let layers = check_main_header(&mut reader, &frame, &grid)?;
-    check_tile_parts(&mut reader, &frame, &grid, layers)?;
-    Ok((frame, codestream))
+    let (mut style, layers) = check_main_header(&mut reader, &frame, &grid)?;
+    check_tile_parts(&mut reader, &frame, &grid, layers, &mut style)?;
+    Ok(Headers { frame, style, boxed: bytes.starts_with(&JP2_SIGNATURE), codestream })
 }
 
 // Markers (table A.2).
@@ -105,6 +131,10 @@ const MULTI_COMPONENT: [u16; 4] = [0xFF74, 0xFF75, 0xFF77, 0xFF78];
 const SMALLEST_TILE_PART: usize = 14;
 /// The format allows 65535; each costs a decoder some ten kilobytes before it is looked at.
 const MOST_TILES: usize = 16384;
+/// The bit of the code-block style that stands for the coder of ISO/IEC 15444-15.
+const HIGH_THROUGHPUT: u8 = 0x40;
+/// The 5/3 wavelet (table A.20).
+const REVERSIBLE: u8 = 1;
 /// The most levels of the wavelet (table A.15).
 const MOST_LEVELS: u8 = 32;
 /// No Photometric Interpretation has more (PS3.3 C.7.6.3.1.2; CMYK and ARGB are retired).
@@ -235,14 +265,19 @@ fn read_size(siz: &mut Reader<'_>) -> Result<(FrameHeader, Grid), HeaderError> {
     Ok((frame, Grid { across, down }))
 }
 
-/// All segments up to the first tile-part, which is left to be read. Gives the number of layers.
-fn check_main_header(reader: &mut Reader<'_>, frame: &FrameHeader, grid: &Grid) -> Result<u16, HeaderError> {
+/// All segments up to the first tile-part, which is left to be read. Gives the coding style and the number of layers.
+fn check_main_header(
+    reader: &mut Reader<'_>,
+    frame: &FrameHeader,
+    grid: &Grid,
+) -> Result<(CodingStyle, u16), HeaderError> {
     let mut styles = CodingStyles::new(frame, grid, reader.bytes.len(), None);
     loop {
         match reader.u16()? {
             SOT => {
                 reader.at -= 2;
-                return styles.layers.ok_or(HeaderError::Unsupported("no COD segment in the main header"));
+                let missing = HeaderError::Unsupported("no COD segment in the main header");
+                return Ok((styles.found, styles.layers.ok_or(missing)?));
             }
             marker => styles.check(marker, reader)?,
         }
@@ -255,6 +290,7 @@ fn check_tile_parts(
     frame: &FrameHeader,
     grid: &Grid,
     layers: u16,
+    style: &mut CodingStyle,
 ) -> Result<(), HeaderError> {
     reader.part = "a tile-part";
     let tiles = usize::try_from(grid.tiles()).unwrap_or(usize::MAX);
@@ -281,6 +317,9 @@ fn check_tile_parts(
                 marker => styles.check(marker, reader)?,
             }
         }
+        style.reversible &= styles.found.reversible;
+        style.colour_transform |= styles.found.colour_transform;
+        style.high_throughput |= styles.found.high_throughput;
         // Zero stands for the rest of the codestream (A.4.2).
         let end = if length == 0 { usize::MAX } else { start.saturating_add(length as usize) };
         if end < reader.at {
@@ -304,11 +343,15 @@ struct CodingStyles<'h> {
     layers: Option<u16>,
     /// How many more styles this header may hold: one for all components, and one for each.
     left: u32,
+    /// What they say together; the progression of the latest COD segment.
+    found: CodingStyle,
 }
 
 impl<'h> CodingStyles<'h> {
     fn new(frame: &'h FrameHeader, grid: &'h Grid, bytes: usize, layers: Option<u16>) -> CodingStyles<'h> {
-        CodingStyles { frame, grid, bytes, layers, left: 1 + u32::from(frame.components) }
+        let found =
+            CodingStyle { reversible: true, colour_transform: false, high_throughput: false, progression: 0 };
+        CodingStyles { frame, grid, bytes, layers, left: 1 + u32::from(frame.components), found }
     }
 
     /// Reads the segment of a marker, and checks it when it holds a coding style.
@@ -324,9 +367,9 @@ impl<'h> CodingStyles<'h> {
             // A.6.1: the style, the progression order, the layers, the transform, and then as in COC.
             COD => {
                 let style = segment.u8()?;
-                segment.u8()?;
+                self.found.progression = segment.u8()?;
                 self.layers = Some(segment.u16()?);
-                segment.u8()?;
+                self.found.colour_transform |= segment.u8()? != 0;
                 self.check_packets(&mut segment, style, self.frame.components)
             }
             // A.6.2: the component (in one byte: there are few) and its style.
@@ -356,7 +399,9 @@ impl<'h> CodingStyles<'h> {
         if layers == 0 {
             return Err(HeaderError::Impossible { what: "number of layers", value: 0 });
         }
-        style.take(4)?; // Code-block width, height and style; the wavelet.
+        style.take(2)?; // Code-block width and height.
+        self.found.high_throughput |= style.u8()? & HIGH_THROUGHPUT != 0;
+        self.found.reversible &= style.u8()? == REVERSIBLE;
         let mut precincts = 0_u64;
         for resolution in 0..=levels {
             let sizes = if has_precincts & 1 == 1 { style.u8()? } else { 0xFF };
@@ -452,7 +497,10 @@ mod tests {
     fn the_frame_is_read_and_padding_may_follow() {
         let mut bytes = codestream(60, 1, &PLAIN, 3);
         let expected = FrameHeader { columns: 60, rows: 40, components: 3, precision: 12, signed: false };
-        assert_eq!(read(&bytes), Ok((expected, bytes.as_slice())));
+        let style =
+            CodingStyle { reversible: true, colour_transform: false, high_throughput: false, progression: 0 };
+        let headers = Headers { frame: expected, style, boxed: false, codestream: &bytes };
+        assert_eq!(read(&bytes), Ok(headers));
         bytes.push(0);
         assert!(read(&bytes).is_ok());
         assert_eq!(expected.to_string(), "60x40, 3 components of 12 bits, unsigned");
@@ -465,14 +513,38 @@ mod tests {
         let other = [0, 0, 0, 9, b'f', b'r', b'e', b'e', 7];
         for head in [length.to_vec(), vec![0; 4]] {
             let file = [&JP2_SIGNATURE[..], &other, &head, b"jp2c", &inner].concat();
-            assert_eq!(read(&file).map(|(_, found)| found), Ok(inner.as_slice()));
+            let found = read(&file).unwrap();
+            assert_eq!((found.codestream, found.boxed), (inner.as_slice(), true));
         }
         let long = [&[0, 0, 0, 1][..], b"jp2c", &(inner.len() as u64 + 16).to_be_bytes()].concat();
         let file = [&JP2_SIGNATURE[..], &long, &inner].concat();
-        assert_eq!(read(&file).map(|(_, found)| found), Ok(inner.as_slice()));
+        assert_eq!(read(&file).unwrap().codestream, inner.as_slice());
         let endless = [&JP2_SIGNATURE[..], &[0, 0, 0, 3], b"free"].concat();
         assert_eq!(read(&endless), Err(HeaderError::Impossible { what: "box length", value: 3 }));
         assert!(matches!(read(&JP2_SIGNATURE), Err(HeaderError::Cut(_))));
+    }
+
+    #[test]
+    fn the_coding_style_is_that_of_all_tiles_together() {
+        let bytes = codestream(20, 1, &PLAIN, 3);
+        let style = |bytes: &[u8]| read(bytes).unwrap().style;
+        let cod = bytes.windows(2).position(|two| two == COD.to_be_bytes()).unwrap();
+        let with = |at: usize, byte: u8| {
+            let mut bytes = bytes.clone();
+            bytes[cod + at] = byte;
+            style(&bytes)
+        };
+        assert_eq!(with(5, 2).progression, 2);
+        assert!(with(8, 1).colour_transform && !with(8, 0).colour_transform);
+        assert!(with(12, 0x40).high_throughput && !with(12, 0x3F).high_throughput);
+        assert!(with(13, 1).reversible && !with(13, 0).reversible && !with(13, 2).reversible);
+        // The second of six tiles alone has the 9/7 wavelet and the other coder.
+        let mut late = bytes.clone();
+        let sod = late.windows(2).enumerate().filter(|(_, two)| *two == SOD.to_be_bytes()).nth(1).unwrap().0;
+        late.splice(sod..sod, [&[0xFF, 0x53, 0, 9, 2, 0][..], &[2, 4, 4, 0x40, 0]].concat());
+        late[sod - 3] += 11;
+        let mixed = style(&late);
+        assert!(!mixed.reversible && mixed.high_throughput && !mixed.colour_transform);
     }
 
     /// A few bytes that ask a decoder for gigabytes of tiles or packets.

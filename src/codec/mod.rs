@@ -49,6 +49,7 @@
 mod attributes;
 mod cells;
 mod charls;
+mod codestream;
 mod compress;
 mod decoded_pixels;
 mod decoders;
@@ -59,6 +60,8 @@ mod frame_job;
 mod frame_source;
 mod instance;
 mod jpeg_2000_header;
+mod jpeg_stream;
+mod jpeg_xl_stream;
 mod native_image;
 mod native_target;
 mod openjpeg;
@@ -69,6 +72,7 @@ mod pool;
 mod profile;
 mod reason;
 mod report;
+mod rle_header;
 mod samples;
 mod scratch;
 mod size_limit;
@@ -77,6 +81,10 @@ mod suitability;
 mod testing;
 mod verify;
 
+pub use codestream::{
+    CodedFrame, CodestreamError, CodestreamHeader, Coding, Disagreement, Family, Gravity, Jpeg, Jpeg2000,
+    JpegColour, JpegLs, JpegXl, Point, disagreements,
+};
 pub use compress::{compress, compress_with, decompress};
 pub use decoders::DECODERS;
 pub use deviation::Deviation;

@@ -502,7 +502,8 @@ mod tests {
     }
 
     fn decoded(codestream: &[u8]) -> Result<(FrameHeader, Vec<Vec<i32>>), String> {
-        let (frame, codestream) = jpeg_2000_header::read(codestream).map_err(|error| error.to_string())?;
+        let headers = jpeg_2000_header::read(codestream).map_err(|error| error.to_string())?;
+        let jpeg_2000_header::Headers { frame, codestream, .. } = headers;
         let mut decoded = decode(codestream, &frame).map_err(|error| error.to_string())?;
         let components = decoded.components().map_err(|error| error.to_string())?;
         Ok((frame, components.into_iter().map(|samples| samples.to_vec()).collect()))
@@ -598,7 +599,8 @@ mod tests {
                 for bit in 0..8 {
                     let mut damaged = codestream.clone();
                     damaged[at] ^= 1 << bit;
-                    let Ok((found, inner)) = jpeg_2000_header::read(&damaged) else { continue };
+                    let Ok(headers) = jpeg_2000_header::read(&damaged) else { continue };
+                    let jpeg_2000_header::Headers { frame: found, codestream: inner, .. } = headers;
                     if (found.columns, found.rows) == (20, 19) {
                         drop(decode(inner, &found));
                     }

@@ -92,20 +92,33 @@ pub struct Attribute {
     pub name: &'static str,
 }
 
+/// Those that describe the image, and the one that says how it is encoded.
 impl Attribute {
-    pub(super) const SAMPLES_PER_PIXEL: Attribute =
-        Attribute::new(Tag::SAMPLES_PER_PIXEL, "Samples per Pixel");
-    pub(super) const PHOTOMETRIC_INTERPRETATION: Attribute =
+    /// Transfer Syntax UID.
+    pub const TRANSFER_SYNTAX_UID: Attribute =
+        Attribute::new(Tag::TRANSFER_SYNTAX_UID, "Transfer Syntax UID");
+    /// Samples per Pixel.
+    pub const SAMPLES_PER_PIXEL: Attribute = Attribute::new(Tag::SAMPLES_PER_PIXEL, "Samples per Pixel");
+    /// Photometric Interpretation.
+    pub const PHOTOMETRIC_INTERPRETATION: Attribute =
         Attribute::new(Tag::PHOTOMETRIC_INTERPRETATION, "Photometric Interpretation");
-    pub(super) const PLANAR_CONFIGURATION: Attribute =
+    /// Planar Configuration.
+    pub const PLANAR_CONFIGURATION: Attribute =
         Attribute::new(Tag::PLANAR_CONFIGURATION, "Planar Configuration");
-    pub(super) const NUMBER_OF_FRAMES: Attribute = Attribute::new(Tag::NUMBER_OF_FRAMES, "Number of Frames");
-    pub(super) const ROWS: Attribute = Attribute::new(Tag::ROWS, "Rows");
-    pub(super) const COLUMNS: Attribute = Attribute::new(Tag::COLUMNS, "Columns");
-    pub(super) const BITS_ALLOCATED: Attribute = Attribute::new(Tag::BITS_ALLOCATED, "Bits Allocated");
-    pub(super) const BITS_STORED: Attribute = Attribute::new(Tag::BITS_STORED, "Bits Stored");
-    pub(super) const HIGH_BIT: Attribute = Attribute::new(Tag::HIGH_BIT, "High Bit");
-    pub(super) const PIXEL_REPRESENTATION: Attribute =
+    /// Number of Frames.
+    pub const NUMBER_OF_FRAMES: Attribute = Attribute::new(Tag::NUMBER_OF_FRAMES, "Number of Frames");
+    /// Rows.
+    pub const ROWS: Attribute = Attribute::new(Tag::ROWS, "Rows");
+    /// Columns.
+    pub const COLUMNS: Attribute = Attribute::new(Tag::COLUMNS, "Columns");
+    /// Bits Allocated.
+    pub const BITS_ALLOCATED: Attribute = Attribute::new(Tag::BITS_ALLOCATED, "Bits Allocated");
+    /// Bits Stored.
+    pub const BITS_STORED: Attribute = Attribute::new(Tag::BITS_STORED, "Bits Stored");
+    /// High Bit.
+    pub const HIGH_BIT: Attribute = Attribute::new(Tag::HIGH_BIT, "High Bit");
+    /// Pixel Representation.
+    pub const PIXEL_REPRESENTATION: Attribute =
         Attribute::new(Tag::PIXEL_REPRESENTATION, "Pixel Representation");
 
     const fn new(tag: Tag, name: &'static str) -> Attribute {

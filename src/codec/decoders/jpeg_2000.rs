@@ -2,7 +2,7 @@
 
 use super::super::cells::extend_sign;
 use super::super::encoder::{Coded, DecodeError, Decoder, describe};
-use super::super::jpeg_2000_header;
+use super::super::jpeg_2000_header::{self, Headers};
 use super::super::openjpeg;
 use super::super::samples::write_component;
 use crate::dicom::uids;
@@ -42,7 +42,7 @@ impl Decoder for Jpeg2000 {
         {
             return Err(DecodeError::Unsupported { decoder: NAME, image: describe(image) });
         }
-        let (header, codestream) = jpeg_2000_header::read(coded.codestream)
+        let Headers { frame: header, codestream, .. } = jpeg_2000_header::read(coded.codestream)
             .map_err(|error| DecodeError::Damaged(error.to_string()))?;
         // Before memory is taken for it, it must be the frame of the attributes. The precision may be less than Bits
         // Stored or more, and the sign another: the field has both, and all readers take the bits as they are.

@@ -3,10 +3,10 @@
 
 use super::super::cells::extend_sign;
 use super::super::encoder::{Coded, DecodeError, Decoder, describe};
+use super::super::jpeg_xl_stream::{damaged, open};
 use super::super::samples::write_component;
 use crate::dicom::{ImagePixel, Photometric, uids};
-use jxl_oxide::{AllocTracker, InitializeResult, JxlImage, JxlThreadPool};
-use std::fmt::Display;
+use jxl_oxide::JxlImage;
 
 /// One transfer syntax by jxl-oxide. Integer samples of modular codestreams come back exactly, the others approximately.
 pub(super) struct JpegXl(&'static str);
@@ -48,7 +48,8 @@ impl Decoder for JpegXl {
             return Err(unsupported());
         }
         let samples = usize::try_from(samples).map_err(|_| unsupported())?;
-        let image = open(coded.codestream, samples)?;
+        let memory = samples.saturating_mul(BYTES_PER_SAMPLE).saturating_add(OTHER_BYTES);
+        let image = open(coded.codestream, memory)?;
         let precision = check_header(&image, native)?;
         if is_transformed(&image) && native.samples == 3 && native.photometric != Photometric::Rgb {
             return Err(unsupported());
@@ -68,23 +69,6 @@ impl Decoder for JpegXl {
         }
         extend_sign(cells, native);
         Ok(())
-    }
-}
-
-/// Reads the headers and the sections of the whole codestream; samples are not decoded yet.
-fn open(codestream: &[u8], samples: usize) -> Result<JxlImage, DecodeError> {
-    let memory = samples.saturating_mul(BYTES_PER_SAMPLE).saturating_add(OTHER_BYTES);
-    let mut unread = JxlImage::builder()
-        .pool(JxlThreadPool::none())
-        .alloc_tracker(AllocTracker::with_limit(memory))
-        .build_uninit();
-    unread.feed_bytes(codestream).map_err(damaged)?;
-    match unread.try_init().map_err(damaged)? {
-        InitializeResult::Initialized(mut image) => {
-            image.finalize().map_err(damaged)?;
-            Ok(image)
-        }
-        InitializeResult::NeedMoreData(_) => Err(damaged("it ends within its headers")),
     }
 }
 
@@ -124,10 +108,6 @@ fn is_transformed(image: &JxlImage) -> bool {
 fn to_integer(fraction: f32, precision: u32) -> i32 {
     let most = f64::from((1_u32 << precision) - 1);
     (f64::from(fraction) * most).round().clamp(0.0, most) as i32
-}
-
-fn damaged(error: impl Display) -> DecodeError {
-    DecodeError::Damaged(error.to_string())
 }
 
 #[cfg(test)]

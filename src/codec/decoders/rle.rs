@@ -1,16 +1,12 @@
 //! RLE Lossless decoder (PS3.5 Annex G): unpacks each byte plane and puts it back into the cells.
 
 use super::super::encoder::{Coded, DecodeError, Decoder, describe};
+use super::super::rle_header::{MOST_SEGMENTS, RleHeader};
 use super::super::scratch::{self, Buffer};
 use crate::dicom::uids;
 
 /// The project's own RLE Lossless decoder.
 pub(super) struct Rle;
-
-/// Bytes of the RLE header (G.5).
-const HEADER: usize = 64;
-/// The most segments that the header can name (G.5).
-const MOST_SEGMENTS: usize = 15;
 
 impl Decoder for Rle {
     fn name(&self) -> &'static str {
@@ -58,35 +54,16 @@ thread_local! {
     static PLANES: Buffer = const { Buffer::new(Vec::new()) };
 }
 
-/// The bytes of each segment, by the header's offsets.
+/// The bytes of each segment, of which there must be so many.
 fn segment_spans(codestream: &[u8], segments: usize) -> Result<Vec<&[u8]>, DecodeError> {
-    let Some(header) = codestream.first_chunk::<HEADER>() else {
-        return Err(DecodeError::Damaged(format!("{} bytes hold no RLE header", codestream.len())));
-    };
-    let mut words = header.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word));
-    let count = words.next().unwrap_or(0);
-    if count as usize != segments {
+    let header = RleHeader::read(codestream).map_err(DecodeError::Damaged)?;
+    if header.segments != segments {
         return Err(DecodeError::OtherFrame {
-            codestream: format!("{count} segments"),
+            codestream: format!("{} segments", header.segments),
             attributes: format!("{segments} (bytes of all samples of one pixel)"),
         });
     }
-    let offsets: Vec<usize> = words.take(segments).map(|offset| offset as usize).collect();
-    let ends = offsets.iter().skip(1).copied().chain([codestream.len()]);
-    offsets
-        .iter()
-        .zip(ends)
-        .enumerate()
-        .map(|(segment, (start, end))| {
-            let sound = *start >= HEADER;
-            sound.then(|| codestream.get(*start..end)).flatten().ok_or_else(|| {
-                DecodeError::Damaged(format!(
-                    "segment {segment} lies at {start}..{end} of {}",
-                    codestream.len()
-                ))
-            })
-        })
-        .collect()
+    header.spans(codestream).map_err(DecodeError::Damaged)
 }
 
 /// Unpacks sample by sample and puts the planes of each into its cells.
@@ -210,6 +187,7 @@ fn scatter_each<const STRIDE: usize>(bytes: &[u8], at: usize, cells: &mut [u8]) 
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::rle_header::HEADER;
     use super::super::super::testing::image;
     use super::*;
     use crate::dicom::ImagePixel;

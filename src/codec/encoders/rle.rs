@@ -2,16 +2,13 @@
 
 use super::super::encoder::{EncodeError, Encoder, Frame, describe};
 use super::super::parameters::{Exactness, Parameters};
+use super::super::rle_header::{HEADER, MOST_SEGMENTS};
 use super::super::scratch::{self, Buffer};
 use crate::dicom::{ImagePixel, uids};
 
 /// The project's own RLE Lossless encoder.
 pub(super) struct Rle;
 
-/// Bytes of the RLE header (G.5): the number of segments and fifteen offsets.
-const HEADER: usize = 64;
-/// The most segments that the header can name (G.5).
-const MOST_SEGMENTS: usize = 15;
 /// The most bytes that one PackBits run stands for (G.3.1).
 const LONGEST_RUN: usize = 128;
 /// A shorter run inside literals costs as much as it saves.
