@@ -24,6 +24,8 @@
 //!
 //! [`node::Node::journey`]: about twenty lines from received bytes to a durable file. Everything else is one of its words.
 //!
+//! To use the encoder core as a library, begin with the [`manual`].
+//!
 //! # What is promised, and what is absent
 //!
 //! * Success is answered only for a file that is synced, under its final name, in a synced folder.
@@ -40,6 +42,7 @@ pub mod codec;
 pub mod config;
 pub mod dicom;
 pub mod forward;
+pub mod manual;
 pub mod net;
 pub mod node;
 pub mod observe;

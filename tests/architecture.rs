@@ -10,6 +10,7 @@ use std::path::Path;
 /// Rooms from the top layer to the bottom; rooms on one line never import each other.
 const LAYERS: &[&[&str]] = &[
     &["main"],
+    &["manual"],
     &["cli"],
     &["node"],
     &["config"],

@@ -1,7 +1,7 @@
 //! The elements that another encoding of the pixels obliges us to change, and no others (PS3.5 8.2 and A.4).
 
 use super::instance::Instance;
-use crate::dicom::{Edit, ImagePixel, Tag, Vr, uids};
+use crate::dicom::{DataSet, Edit, ImagePixel, Source, Tag, Vr, uids};
 use std::collections::BTreeMap;
 use std::io;
 
@@ -26,9 +26,20 @@ pub(super) fn without_fragments(edits: &mut BTreeMap<Tag, Edit>) {
 /// Says that an image is lossy where its transfer syntax proves it and its data set does not tell (PS3.3 C.7.6.1.1.5): once
 /// it is decoded, nothing else would.
 pub(super) fn mark_lossy(instance: &Instance<'_>, edits: &mut BTreeMap<Tag, Edit>) -> io::Result<()> {
-    let lossy = instance.received.is_some_and(|syntax| ALWAYS_LOSSY.contains(&syntax.uid));
-    let said = instance.data_set.text(instance.source, Tag::LOSSY_IMAGE_COMPRESSION);
-    if lossy && !said.is_ok_and(|said| said.as_deref() == Some("01")) {
+    if instance.received.is_some_and(|syntax| ALWAYS_LOSSY.contains(&syntax.uid)) {
+        say_lossy(instance.source, instance.data_set, edits)?;
+    }
+    Ok(())
+}
+
+/// Says that an image is lossy where its data set does not.
+pub(super) fn say_lossy(
+    source: &dyn Source,
+    data_set: &DataSet,
+    edits: &mut BTreeMap<Tag, Edit>,
+) -> io::Result<()> {
+    let said = data_set.text(source, Tag::LOSSY_IMAGE_COMPRESSION);
+    if !said.is_ok_and(|said| said.as_deref() == Some("01")) {
         edits.insert(Tag::LOSSY_IMAGE_COMPRESSION, Edit::replace(Vr::CS, b"01")?);
     }
     Ok(())

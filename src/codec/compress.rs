@@ -107,7 +107,7 @@ pub fn compress_with<W: Write + Seek>(
         mark_lossy(&instance, &mut edits)?;
     }
     write_as_explicit(source, data_set, 0..at, &edits, &mut out)?;
-    let limit = SizeLimit::new(native_bytes, table, image.frames);
+    let limit = SizeLimit::new(if options.may_grow { u64::MAX } else { native_bytes }, table, image.frames);
     let job = FrameJob {
         pair,
         verify: options.verify,

@@ -3,6 +3,8 @@
 //! No sockets, no clock, no configuration file: usable alone. A new encoder is one file under `encoders` and its row in
 //! [`ENCODERS`]; a decoder likewise.
 //!
+//! The [manual](crate::manual) goes through it task by task.
+//!
 //! # Compressing an instance
 //!
 //! Whoever has a data set walks it, says what the file's meta group shall hold, and gives a place to write to:
@@ -46,6 +48,8 @@
 //! `Ok` means that every frame was decoded again and found equal. [`CompressError::Kept`] means that the image stays as
 //! it is, and its [`Reason`] says why.
 
+mod array;
+mod array_source;
 mod attributes;
 mod cells;
 mod charls;
@@ -74,13 +78,18 @@ mod reason;
 mod report;
 mod rle_header;
 mod samples;
+mod samples_in_memory;
 mod scratch;
 mod size_limit;
 mod suitability;
 #[cfg(test)]
 mod testing;
 mod verify;
+mod wrap;
+mod wrapped_image;
 
+pub use array::{Array, ArrayError, ArrayInstance, Place};
+pub use array_source::ArraySource;
 pub use codestream::{
     CodedFrame, CodestreamError, CodestreamHeader, Coding, Disagreement, Family, Gravity, Jpeg, Jpeg2000,
     JpegColour, JpegLs, JpegXl, Point, disagreements,
@@ -97,5 +106,7 @@ pub use parameters::{Exactness, Layers, Parameters};
 pub use profile::allows;
 pub use reason::Reason;
 pub use report::{CompressError, Options, Recompress, Report};
+pub use samples_in_memory::Samples;
 pub use suitability::suitable;
 pub use verify::{VerifyError, verify};
+pub use wrap::{WrapError, WrapOptions, WrapReport, wrap};

@@ -79,7 +79,7 @@ const COLOURS: &[Row] = &[
 ];
 
 /// Syntaxes that keep cells in the order that Planar Configuration says; decoders of all others give them by pixel.
-const ANY_PLANAR: &[&str] =
+pub(super) const ANY_PLANAR: &[&str] =
     &[uids::RLE_LOSSLESS, uids::ENCAPSULATED_UNCOMPRESSED, uids::DEFLATED_IMAGE_FRAME];
 
 #[cfg(test)]

@@ -53,13 +53,10 @@ impl<'s> NativeTarget<'s> {
         let pixels = if instance.is_encapsulated() {
             let pixels = Pixels::of(&instance, options, |_| Ok(()))?;
             no_fragments_within(&instance)?;
-            let bytes = pixels.native_bytes.next_multiple_of(2);
-            // 2³² − 1 would be an undefined length.
-            if bytes >= u64::from(u32::MAX) {
-                return Err(CompressError::Kept(Reason::TooLongForNative { bytes }));
-            }
+            has_native_length(pixels.native_bytes)?;
             Some(pixels)
         } else {
+            has_native_length(instance.data_set.pixel_data().map_or(0, Element::value_length))?;
             None
         };
         Ok(NativeTarget { instance, headers, pixels })
@@ -109,6 +106,16 @@ impl<'s> NativeTarget<'s> {
         }
         Ok(())
     }
+}
+
+/// Whether a header of 32 bits can say so many bytes.
+fn has_native_length(bytes: u64) -> Result<(), CompressError> {
+    let bytes = bytes.next_multiple_of(2);
+    // 2³² − 1 would be an undefined length.
+    if bytes >= u64::from(u32::MAX) {
+        return Err(CompressError::Kept(Reason::TooLongForNative { bytes }));
+    }
+    Ok(())
 }
 
 fn no_fragments_within(instance: &Instance<'_>) -> Result<(), CompressError> {

@@ -104,13 +104,13 @@ fn may_be_touched(instance: &Instance<'_>, options: &Options) -> Result<(), Reas
     Ok(())
 }
 
-const FLOAT_PIXELS: &[(Tag, &str)] = &[
+pub(super) const FLOAT_PIXELS: &[(Tag, &str)] = &[
     (Tag::FLOAT_PIXEL_DATA, "Float Pixel Data (7FE0,0008)"),
     (Tag::DOUBLE_FLOAT_PIXEL_DATA, "Double Float Pixel Data (7FE0,0009)"),
 ];
 
 /// A signature covers encoded bytes, Pixel Data among them (PS3.15 C.1).
-const SIGNATURES: &[(Tag, &str)] = &[
+pub(super) const SIGNATURES: &[(Tag, &str)] = &[
     (Tag::DIGITAL_SIGNATURES_SEQUENCE, "(FFFA,FFFA)"),
     (Tag::MAC_PARAMETERS_SEQUENCE, "with MAC parameters (4FFE,0001)"),
 ];

@@ -18,6 +18,8 @@ pub struct Options {
     pub encoder: Option<String>,
     /// What the encoder is to aim at, where its syntax leaves a choice.
     pub parameters: Parameters,
+    /// Whether the encoded pixel data may be larger than the native one. By default such an instance is kept as it came.
+    pub may_grow: bool,
     /// Whether pixel data that came compressed is decoded and encoded anew.
     pub recompress: Recompress,
     /// Whether the YCbCr of lossy JPEG is decoded to YBR_FULL instead of RGB.
@@ -43,6 +45,7 @@ impl Default for Options {
             offset_table: None,
             encoder: None,
             parameters: Parameters::default(),
+            may_grow: false,
             recompress: Recompress::default(),
             keep_ybr: false,
         }
