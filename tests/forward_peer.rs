@@ -92,6 +92,14 @@ fn the_file(folder: &Path) -> (FileMeta, Vec<u8>) {
     (meta, bytes[offset as usize..].to_vec())
 }
 
+/// The native pixel data of a data set.
+fn pixels(data_set: &Vec<u8>, encoding: VrEncoding) -> Vec<u8> {
+    let elements = walk(data_set, encoding, &Limits::default()).unwrap();
+    let pixels = elements.pixel_data().unwrap();
+    assert!(!pixels.undefined_length);
+    data_set.bytes(pixels.value.clone()).unwrap().into_owned()
+}
+
 #[test]
 fn f03_a_peer_that_takes_the_stored_syntax_gets_the_bytes_as_they_are() {
     let folder = tempfile::tempdir().unwrap();
@@ -101,6 +109,42 @@ fn f03_a_peer_that_takes_the_stored_syntax_gets_the_bytes_as_they_are() {
     assert_eq!(answered.transfer_syntax.uid, uids::JPEG_LS_LOSSLESS);
     let (meta, data_set) = the_file(folder.path());
     assert_eq!((meta.transfer_syntax.as_str(), data_set), (uids::JPEG_LS_LOSSLESS, stored.data_set));
+}
+
+#[test]
+fn f03_a_peer_that_takes_native_pixels_alone_gets_every_sample() {
+    for (options, taken) in
+        [(&["+B"][..], uids::EXPLICIT_VR_LITTLE_ENDIAN), (&["+xi", "+B"], uids::IMPLICIT_VR_LITTLE_ENDIAN)]
+    {
+        for to in ["JPEGLSLossless", "RLELossless", "JPEG2000Lossless"] {
+            let folder = tempfile::tempdir().unwrap();
+            let Some(foreign) = ForeignPeer::storescp(folder.path(), options) else { return };
+            let stored = Stored::condensed("1.2.9.1", to);
+            assert_eq!(sent(&mut peer(&foreign), &stored).transfer_syntax.uid, taken, "{to}");
+            let (meta, data_set) = the_file(folder.path());
+            assert_eq!(meta.transfer_syntax, taken);
+            let encoding = TransferSyntax::of_uid(taken).unwrap().vr_encoding;
+            assert!(
+                pixels(&data_set, encoding)
+                    == pixels(&Stored::native("1.2.9.1").data_set, VrEncoding::ExplicitLittle)
+            );
+        }
+    }
+}
+
+#[test]
+fn f03_what_cannot_be_decoded_is_not_sent_without_its_pixels_and_the_association_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(foreign) = ForeignPeer::storescp(folder.path(), ["+B"]) else { return };
+    let mut peer = peer(&foreign);
+    let mut damaged = Stored::condensed("1.2.9.1", "JPEGLSLossless");
+    // The codestream ends where it begins.
+    let at = damaged.data_set.windows(2).rposition(|bytes| bytes == [0xFF, 0xDA]).unwrap();
+    damaged.data_set[at + 1] = 0xD9;
+    let error = peer.send(&damaged.instance()).unwrap_err();
+    assert!(matches!(error, NotSent::NotConverted { wanted: "ExplicitVRLittleEndian", .. }), "{error}");
+    sent(&mut peer, &Stored::condensed("1.2.9.2", "JPEGLSLossless"));
+    the_file(folder.path());
 }
 
 #[test]

@@ -1,92 +1,17 @@
 //! The node as a process: starts, listens, answers, drains on a signal, refuses to start on what cannot work.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may stop at the first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 #[path = "support/made.rs"]
 mod made;
+#[path = "support/process.rs"]
+mod process;
 
-use condenser::dicom::{TransferSyntax, VERIFICATION, uids};
-use condenser::net::{ProposedContext, Requestor, RequestorOptions, Status};
-use made::{CT, Image};
+use condenser::net::Status;
+use made::Image;
+use process::{Process, folder, send, serve, store_of};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
-use std::io::{BufRead, BufReader, Read};
-use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
-
-/// A node in a process of its own, killed when the test ends before it does.
-struct Process {
-    child: Child,
-    log: BufReader<ChildStderr>,
-    address: SocketAddr,
-}
-
-impl Process {
-    fn start(store: &Path, more: &[&str]) -> Self {
-        let mut child = serve(store, more).stderr(Stdio::piped()).spawn().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        let address = loop {
-            line.clear();
-            assert_ne!(log.read_line(&mut line).unwrap(), 0, "the node ended before it listened");
-            if line.contains("listening") {
-                let from = line.find("address=").expect("the line names the address") + "address=".len();
-                break line[from..].split_whitespace().next().unwrap().parse().unwrap();
-            }
-        };
-        Self { child, log, address }
-    }
-
-    fn connect(&self) -> Requestor {
-        let context = |abstract_syntax: &str, transfer_syntax: &str| ProposedContext {
-            abstract_syntax: abstract_syntax.to_owned(),
-            transfer_syntaxes: vec![TransferSyntax::of_uid(transfer_syntax).unwrap()],
-        };
-        let proposed = [
-            context(VERIFICATION, uids::IMPLICIT_VR_LITTLE_ENDIAN),
-            context(CT, uids::EXPLICIT_VR_LITTLE_ENDIAN),
-        ];
-        Requestor::connect(self.address, RequestorOptions::new("MODALITY", "CONDENSER"), &proposed).unwrap()
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    /// Waits for the end; gives the rest of the log.
-    fn ended(mut self) -> (ExitStatus, String) {
-        let mut rest = String::new();
-        self.log.read_to_string(&mut rest).unwrap();
-        (self.child.wait().unwrap(), rest)
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn serve(store: &Path, more: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_condenser"));
-    command.args(["serve", "--listen", "127.0.0.1:0", "--store"]).arg(store).args(more);
-    command
-}
-
-fn store_of(folder: &tempfile::TempDir) -> std::path::PathBuf {
-    folder.path().join("store")
-}
-
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
-}
-
-fn send(requestor: &mut Requestor, image: &Image) -> Status {
-    let syntax = TransferSyntax::of_uid(uids::EXPLICIT_VR_LITTLE_ENDIAN).unwrap();
-    let context = requestor.context(CT, syntax).expect("the context is accepted");
-    requestor.store(context, CT, &image.sop_instance, &image.data_set()).unwrap().status
-}
+use std::process::{Command, Stdio};
 
 #[test]
 fn it_answers_an_echo_stores_an_image_and_ends_well_on_sigterm() {
@@ -141,14 +66,6 @@ fn p13_a_second_node_on_the_same_store_does_not_start() {
     let message = String::from_utf8_lossy(&second.stderr);
     assert!(message.contains("in use by another node"), "{message}");
     drop(first);
-}
-
-#[test]
-fn a_node_that_could_not_deliver_does_not_start() {
-    let folder = folder();
-    let output = serve(&store_of(&folder), &["--forward", "ARCHIVE@127.0.0.1:11113"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("does not deliver to peers yet"), "{output:?}");
 }
 
 #[test]

@@ -1,100 +1,132 @@
 //! An instance in another native transfer syntax, for a peer that does not take the one it is stored in.
 //!
-//! Nothing is lost and nothing is encoded again: headers are rewritten, values copied, and nobody guesses. What is too large
-//! for memory goes to a spool file.
+//! Headers are rewritten, and pixels that were encapsulated are decoded as they are; nothing is encoded anew, nothing left
+//! out, nothing guessed. What cannot be converted so stays as it is. What is large goes to a spool file.
 
 use super::instance::Instance;
+use crate::codec::{CompressError, DECODERS, Options, Reason, decompress};
 use crate::dicom::{
-    DataSetError, InflateError, Limits, PixelCoding, RewriteError, Source, TransferSyntax, VrEncoding,
-    inflate, uids, walk, write_as_explicit,
+    DataSetError, FileMeta, InflateError, Limits, Part10Error, PixelCoding, Section, Source, TransferSyntax,
+    VrEncoding, inflate, uids, walk,
 };
 use crate::store::FileSource;
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::ops::Range;
+use std::io::{self, Cursor};
 use std::sync::Arc;
 
 /// Where files for large conversions come from: without a name, gone when they are closed.
 pub type Spool = Arc<dyn Fn() -> io::Result<File> + Send + Sync>;
 
-/// A data set that was converted.
+/// An instance that was converted, as a Part 10 file.
 #[derive(Debug)]
-pub enum Converted {
-    /// In memory.
+pub struct Converted {
+    file: ConvertedFile,
+    /// Where its data set begins.
+    offset: u64,
+}
+
+#[derive(Debug)]
+enum ConvertedFile {
     Memory(Vec<u8>),
-    /// In a spool file.
     Spooled(FileSource),
 }
 
 /// Why an instance could not be converted.
 #[derive(Debug, thiserror::Error)]
 pub enum ConvertError {
-    /// There is no way from the one transfer syntax to the other without loss, or none here.
-    #[error("{0} cannot be converted into it here without loss")]
+    /// There is no way from the one transfer syntax to the other.
+    #[error("nothing here reads {0}")]
     NoWay(&'static str),
+    /// It cannot be decoded, or what it would become is not allowed.
+    #[error("{0}")]
+    Kept(Reason),
     /// The data set cannot be walked.
     #[error("its data set is damaged: {0}")]
     DataSet(#[from] DataSetError),
     /// The deflated data set cannot be inflated.
     #[error("{0}")]
     Inflate(#[from] InflateError),
-    /// It cannot be written otherwise.
+    /// What was written cannot be read again.
     #[error("{0}")]
-    Rewrite(#[from] RewriteError),
+    Written(#[from] Part10Error),
     /// A file failed.
     #[error("the file or its spool file failed: {0}")]
     Io(#[from] io::Error),
 }
 
-/// Up to so many bytes are converted in memory.
+/// Up to so many bytes of native instances are converted in memory.
 const IN_MEMORY: u64 = 64 << 20;
+/// What instances are converted to, the better one first.
+pub(super) const NATIVE: [&str; 2] = [uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN];
 
 /// Whether [`convert`] has a way.
 pub(super) fn is_convertible(from: &TransferSyntax, to: &TransferSyntax) -> bool {
-    from.pixel_coding == PixelCoding::Native
-        && from.vr_encoding != VrEncoding::NotElements
-        && to.uid == uids::EXPLICIT_VR_LITTLE_ENDIAN
+    let readable = match from.pixel_coding {
+        PixelCoding::Native => from.vr_encoding != VrEncoding::NotElements,
+        PixelCoding::Encapsulated => DECODERS.iter().any(|decoder| decoder.transfer_syntax() == from.uid),
+        PixelCoding::Referenced => false,
+    };
+    readable && from != to && NATIVE.contains(&to.uid)
 }
 
-/// The data set of an instance in another transfer syntax.
+/// The instance in another transfer syntax.
 ///
 /// # Errors
 /// [`ConvertError`]: the instance has to stay as it is.
 pub(super) fn convert(
     instance: &Instance<'_>,
-    to: &TransferSyntax,
+    to: &'static TransferSyntax,
     spool: &Spool,
 ) -> Result<Converted, ConvertError> {
     if !is_convertible(instance.transfer_syntax, to) {
         return Err(ConvertError::NoWay(instance.transfer_syntax.keyword));
     }
     let limits = Limits::default();
-    let inflated;
+    let (inflated, from);
     let (source, encoding): (&dyn Source, _) = match instance.transfer_syntax.vr_encoding {
         VrEncoding::DeflatedExplicitLittle => {
             inflated = inflate(instance.data_set, &limits)?;
+            from = uids::EXPLICIT_VR_LITTLE_ENDIAN;
             (&inflated, VrEncoding::ExplicitLittle)
         }
-        encoding => (instance.data_set, encoding),
+        encoding => {
+            from = instance.transfer_syntax.uid;
+            (instance.data_set, encoding)
+        }
     };
     let data_set = walk(source, encoding, &limits)?;
-    let all = 0..data_set.elements.len();
-    let write =
-        |out: &mut dyn Write| write_as_explicit(source, &data_set, all.clone(), &BTreeMap::new(), out);
-    if source.len() <= IN_MEMORY {
-        let mut bytes = Vec::new();
-        write(&mut bytes)?;
-        return Ok(Converted::Memory(bytes));
-    }
-    let mut out = BufWriter::new(spool()?);
-    write(&mut out)?;
-    let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-    Ok(Converted::Spooled(FileSource::new(file)?))
+    let meta = FileMeta {
+        sop_class: instance.sop_class.to_owned(),
+        sop_instance: instance.sop_instance.to_owned(),
+        transfer_syntax: from.to_owned(),
+        ..FileMeta::default()
+    };
+    let options = Options::default();
+    let native = instance.transfer_syntax.pixel_coding == PixelCoding::Native;
+    let file = if native && source.len() <= IN_MEMORY {
+        let mut file = Cursor::new(Vec::new());
+        decompress(source, &data_set, to, &meta, &options, &mut file)?;
+        ConvertedFile::Memory(file.into_inner())
+    } else {
+        let mut file = spool()?;
+        decompress(source, &data_set, to, &meta, &options, &mut file)?;
+        ConvertedFile::Spooled(FileSource::new(file)?)
+    };
+    let (_, offset) = FileMeta::parse(file.source())?;
+    Ok(Converted { file, offset })
 }
 
 impl Converted {
+    /// Its data set.
+    ///
+    /// # Errors
+    /// Never for a file that is as long as it was.
+    pub(super) fn data_set(&self) -> io::Result<Section<'_>> {
+        Section::from(self.file.source(), self.offset)
+    }
+}
+
+impl ConvertedFile {
     fn source(&self) -> &dyn Source {
         match self {
             Self::Memory(bytes) => bytes,
@@ -103,16 +135,11 @@ impl Converted {
     }
 }
 
-impl Source for Converted {
-    fn len(&self) -> u64 {
-        self.source().len()
-    }
-
-    fn bytes(&self, range: Range<u64>) -> io::Result<Cow<'_, [u8]>> {
-        self.source().bytes(range)
-    }
-
-    fn bytes_in<'b>(&'b self, range: Range<u64>, scratch: &'b mut Vec<u8>) -> io::Result<&'b [u8]> {
-        self.source().bytes_in(range, scratch)
+impl From<CompressError> for ConvertError {
+    fn from(error: CompressError) -> Self {
+        match error {
+            CompressError::Kept(reason) => Self::Kept(reason),
+            CompressError::Io(error) => Self::Io(error),
+        }
     }
 }

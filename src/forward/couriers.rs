@@ -9,14 +9,16 @@ use crate::net::RequestorOptions;
 use crate::queue::Queue;
 use std::io;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
 
 /// The running couriers.
 #[derive(Debug)]
 pub struct Couriers {
     ending: Arc<Ending>,
-    threads: Vec<JoinHandle<()>>,
+    /// Closed when the last courier has dropped its end.
+    running: Receiver<()>,
 }
 
 impl Couriers {
@@ -31,7 +33,8 @@ impl Couriers {
         depot: &Arc<dyn Depot>,
     ) -> io::Result<Self> {
         let ending = Arc::new(Ending::default());
-        let mut couriers = Self { ending: Arc::clone(&ending), threads: Vec::new() };
+        let (alive, running): (Sender<()>, _) = channel();
+        let couriers = Self { ending: Arc::clone(&ending), running };
         for config in peers {
             let gate = Arc::new(Gate::new(config.retry.clone()));
             for number in 1..=config.concurrency {
@@ -44,13 +47,15 @@ impl Couriers {
                     ending: Arc::clone(&ending),
                     settled: Vec::new(),
                 };
-                let name = format!("{}-{number}", config.name);
-                match thread::Builder::new().name(name).spawn(|| courier.run()) {
-                    Ok(thread) => couriers.threads.push(thread),
-                    Err(error) => {
-                        couriers.stop(Duration::ZERO);
-                        return Err(error);
-                    }
+                let name = format!("courier-{number}");
+                let alive = alive.clone();
+                let started = thread::Builder::new().name(name).spawn(move || {
+                    courier.run();
+                    drop(alive);
+                });
+                if let Err(error) = started {
+                    couriers.stop(Duration::ZERO);
+                    return Err(error);
                 }
             }
         }
@@ -61,11 +66,7 @@ impl Couriers {
     /// have ended in time. What is still on its way then is sent again by the next process.
     pub fn stop(self, at_most: Duration) -> bool {
         self.ending.ask();
-        let last_moment = Instant::now() + at_most;
-        while Instant::now() < last_moment && self.threads.iter().any(|thread| !thread.is_finished()) {
-            thread::sleep(Duration::from_millis(10));
-        }
-        self.threads.iter().all(JoinHandle::is_finished)
+        matches!(self.running.recv_timeout(at_most), Err(RecvTimeoutError::Disconnected))
     }
 }
 

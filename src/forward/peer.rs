@@ -2,11 +2,11 @@
 //!
 //! For each SOP class the stored transfer syntax is proposed alone in a presentation context, so that the peer's choice
 //! among several cannot hide that it takes it; native explicit and implicit little endian each have one too, into which
-//! the instance is converted without loss when the peer does not take it as it is. Pixels are never encoded again.
+//! the instance is converted when the peer does not take it as it is. Pixels are decoded for that, never encoded again.
 
-use super::convert::{ConvertError, Spool, convert, is_convertible};
+use super::convert::{ConvertError, NATIVE, Spool, convert, is_convertible};
 use super::instance::Instance;
-use crate::dicom::{Source, TransferSyntax, uids};
+use crate::dicom::{Source, TransferSyntax};
 use crate::net::{
     ContextRefusal, PeerAddress, ProposedContext, Requestor, RequestorError, RequestorOptions, StoreAnswer,
 };
@@ -82,8 +82,6 @@ struct Association {
 const MOST_CONTEXTS: usize = 128;
 /// More kinds than this are not remembered.
 const MOST_KINDS: usize = 512;
-/// What instances are converted to, the better one first.
-const NATIVE: [&str; 2] = [uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN];
 
 impl Peer {
     /// A peer at an address that is looked up for each association. What is too large for memory when it has to be
@@ -115,13 +113,14 @@ impl Peer {
         };
         let requestor = &mut association.requestor;
         let (context, transfer_syntax) = way(requestor, &kind)?;
-        let converted;
+        let (converted, section);
         let data_set: &dyn Source = if transfer_syntax == instance.transfer_syntax {
             instance.data_set
         } else {
-            converted = convert(instance, transfer_syntax, &self.spool)
-                .map_err(|error| NotSent::NotConverted { wanted: transfer_syntax.keyword, error })?;
-            &converted
+            let fail = |error| NotSent::NotConverted { wanted: transfer_syntax.keyword, error };
+            converted = convert(instance, transfer_syntax, &self.spool).map_err(fail)?;
+            section = converted.data_set().map_err(|error| fail(error.into()))?;
+            &section
         };
         match requestor.store(context, instance.sop_class, instance.sop_instance, data_set) {
             Ok(answer) => Ok(Answered { answer, transfer_syntax, bytes: data_set.len() }),
@@ -184,8 +183,7 @@ fn proposal<'k>(kinds: impl IntoIterator<Item = &'k Kind>) -> (Vec<Kind>, Vec<Pr
 /// The contexts of one kind, the best first.
 fn offers(kind: &Kind) -> impl Iterator<Item = ProposedContext> {
     let native = NATIVE.iter().filter_map(|uid| TransferSyntax::of_uid(uid));
-    let converted = native
-        .filter(|native| *native != kind.transfer_syntax && is_convertible(kind.transfer_syntax, native));
+    let converted = native.filter(|native| is_convertible(kind.transfer_syntax, native));
     std::iter::once(kind.transfer_syntax).chain(converted).map(|transfer_syntax| ProposedContext {
         abstract_syntax: kind.sop_class.clone(),
         transfer_syntaxes: vec![transfer_syntax],
@@ -232,9 +230,11 @@ mod tests {
     fn the_stored_syntax_comes_first_and_what_it_can_become_after_it() {
         let names = |kind: Kind| proposed(&[kind]).into_iter().map(|(_, name)| name).collect::<Vec<_>>();
         let native = names(kind("1.2", "ExplicitVRLittleEndian"));
-        assert_eq!(native[0], "ExplicitVRLittleEndian");
+        assert_eq!(native, ["ExplicitVRLittleEndian", "ImplicitVRLittleEndian"]);
         let implicit = names(kind("1.2", "ImplicitVRLittleEndian"));
-        assert_eq!(implicit[..2], ["ImplicitVRLittleEndian", "ExplicitVRLittleEndian"]);
+        assert_eq!(implicit, ["ImplicitVRLittleEndian", "ExplicitVRLittleEndian"]);
+        let ours = names(kind("1.2", "JPEGLSLossless"));
+        assert_eq!(ours, ["JPEGLSLossless", "ExplicitVRLittleEndian", "ImplicitVRLittleEndian"]);
         assert_eq!(names(kind("1.2", "MPEG2MPML")), ["MPEG2MPML"], "nobody here can decode it");
     }
 

@@ -85,13 +85,15 @@ impl Node {
         let reason = arrival.condensed.as_ref().and_then(|condensed| condensed.as_ref().err());
         let explanation = reason.map(ToString::to_string);
         let explanation = explanation.as_deref().map(|sentence| display(Escaped(sentence)));
+        let rule = arrival.rule.as_deref().map(|name| display(Escaped(name)));
+        let queued = Some(arrival.queued).filter(|queued| *queued > 0);
         let ratio = received_bytes as f64 / arrival.file_bytes.max(1) as f64;
         tracing::info!(
             association = received.association.id, address = %received.association.peer,
             peer = %Escaped(&received.association.calling), instance = %Escaped(&received.sop_instance.text),
             outcome = outcome.name(), reason = reason.map(Reason::name), explanation,
             received = received.transfer_syntax.keyword, bytes = received_bytes, stored_bytes = arrival.file_bytes,
-            ratio = %format_args!("{ratio:.2}"), milliseconds = started.elapsed().as_millis() as u64,
+            ratio = %format_args!("{ratio:.2}"), rule, queued, milliseconds = started.elapsed().as_millis() as u64,
             file = %Escaped(&path), "instance stored"
         );
         if let Stored::Beside { path, existing } = &arrival.stored {

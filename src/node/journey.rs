@@ -1,4 +1,4 @@
-//! The journey of one instance, from received bytes to a durable file.
+//! The journey of one instance, from received bytes to a durable file and the deliveries that are due of it.
 
 use super::scan::Scanned;
 use super::status::Failure;
@@ -6,13 +6,17 @@ use crate::codec::{self, CompressError, Options, Reason, Report};
 use crate::dicom::{FileMeta, Limits, Source, Tag, TransferSyntax, in_pieces};
 use crate::net::Received;
 use crate::observe::Counters;
+use crate::queue::Queue;
 use crate::rule::{Compress, Decision, Facts, Otherwise, Rules};
 use crate::store::{Digest, Draft, Identity, Receipt, ReceiptOutcome, Stored, Tree};
 use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The parts that a journey passes through.
 pub struct Node {
     pub(super) tree: Tree,
+    pub(super) queue: Option<Arc<dyn Queue>>,
     pub(super) rules: Rules,
     pub(super) limits: Limits,
     pub(super) counters: Counters,
@@ -27,32 +31,59 @@ pub struct Arrival {
     pub condensed: Option<Result<Report, Reason>>,
     /// Length of the file that was written, in bytes.
     pub file_bytes: u64,
+    /// The name of the rule that decided, if one did.
+    pub rule: Option<String>,
+    /// How many peers it is to be delivered to that were not to have it before.
+    pub queued: usize,
+}
+
+impl Arrival {
+    /// An instance that lay there already.
+    fn again(path: PathBuf) -> Self {
+        Self { stored: Stored::Same(path), condensed: None, file_bytes: 0, rule: None, queued: 0 }
+    }
 }
 
 impl Node {
-    /// Takes one received instance from its bytes to a durable file.
+    /// Takes one received instance from its bytes to a durable file, and writes down whom it is to be delivered to.
     ///
-    /// Returns only when the file is safe to acknowledge: written, proven, synced, under its final name.
+    /// Returns only when it is safe to acknowledge: the file written, proven, synced, under its final name, and its
+    /// deliveries committed.
     ///
     /// # Errors
-    /// A [`Failure`], which `node::status` turns into a DIMSE status. No file under a final name was touched.
+    /// A [`Failure`], which `node::status` turns into a DIMSE status. Where it is one of the queue, the file is there:
+    /// the sender's next try finds it and writes its deliveries down. Otherwise no file under a final name was touched.
     pub fn journey(&self, received: &Received) -> Result<Arrival, Failure> {
         let scanned = Scanned::of(received, &self.limits)?;
         let identity = scanned.identity(received)?;
         let digest = Digest::of(scanned.transfer_syntax.uid, &received.data_set).map_err(Failure::Spool)?;
-        if let Some(path) = self.tree.find(&identity, &digest)? {
-            return Ok(Arrival { stored: Stored::Same(path), condensed: None, file_bytes: 0 });
-        }
         let decision = self.decide(&scanned, received)?;
         let label = Label { identity: &identity, digest, received: scanned.transfer_syntax };
+        let mut arrival = match self.tree.find(&identity, &digest)? {
+            Some(path) => Arrival::again(path),
+            None => self.take_in(&scanned, received, &decision.compress, &label)?,
+        };
+        arrival.queued = self.enqueue(&arrival, &label, decision)?;
+        arrival.rule.clone_from(&decision.rule);
+        Ok(arrival)
+    }
+
+    /// Condenses the instance into a draft, or keeps it as it came, and gives the draft its place.
+    fn take_in(
+        &self,
+        scanned: &Scanned<'_>,
+        received: &Received,
+        compress: &Compress,
+        label: &Label<'_>,
+    ) -> Result<Arrival, Failure> {
         let mut draft = self.tree.draft()?;
-        let condensed = condense(&decision.compress, &scanned, &label, &mut draft)?;
+        let condensed = condense(compress, scanned, label, &mut draft)?;
         if let Err(reason) = &condensed {
-            keep(&decision.compress, received, reason, &label, &mut draft)?;
+            keep(compress, received, reason, label, &mut draft)?;
         }
         let file_bytes = draft.len();
-        let stored = self.tree.commit(draft, &identity, &digest)?;
-        Ok(Arrival { stored, condensed: Some(condensed), file_bytes })
+        let stored = self.tree.commit(draft, label.identity, &label.digest)?;
+        Ok(Arrival { stored, condensed: Some(condensed), file_bytes, rule: None, queued: 0 })
     }
 
     /// What is to be done with the instance.
@@ -115,10 +146,10 @@ fn keep(
 }
 
 /// What the file says of itself: who it is, and what was received.
-struct Label<'i> {
-    identity: &'i Identity,
-    digest: Digest,
-    received: &'static TransferSyntax,
+pub(super) struct Label<'i> {
+    pub(super) identity: &'i Identity,
+    pub(super) digest: Digest,
+    pub(super) received: &'static TransferSyntax,
 }
 
 impl Label<'_> {

@@ -2,12 +2,14 @@
 //!
 //! The journey of one instance is [`Node::journey`], in `journey.rs`; it reads top to bottom.
 
+mod deliveries;
 mod handler;
 mod journey;
 mod running;
 mod scan;
 mod status;
 
+pub use deliveries::{NoQueue, open_queue};
 pub use journey::{Arrival, Node};
 pub use running::{RunError, run};
 pub use status::{Failure, STATUSES, answer_to};

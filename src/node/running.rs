@@ -1,18 +1,23 @@
 //! From configuration to parts, from parts to a running node, and to an orderly end.
 
+use super::deliveries::{NoQueue, open_queue};
 use super::journey::Node;
 use crate::config::Config;
 use crate::dicom::Limits;
+use crate::forward::{Couriers, Depot};
 use crate::net::{StoreHandler, serve};
-use crate::observe::Counters;
+use crate::observe::{Counters, Escaped};
+use crate::queue::Queue;
 use crate::store::{StoreError, Tree};
 use sd_notify::NotifyState;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -28,11 +33,14 @@ pub enum RunError {
         /// The operating system's answer.
         error: io::Error,
     },
-    /// An instance would have to be forwarded, and nothing here does that yet.
+    /// The queue of deliveries is not usable.
+    #[error("no delivery can be queued: {0}")]
+    Queue(#[from] NoQueue),
+    /// Deliveries to this peer would never count as delivered.
     #[error(
-        "this version does not deliver to peers yet: leave `forward` out of the rules and of the command line"
+        "this version does not ask peers for Storage Commitment yet: leave `commit` out of the peer {0:?}"
     )]
-    Forward,
+    Commit(String),
     /// The runtime or the signal handlers cannot be set up.
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
@@ -43,9 +51,8 @@ pub enum RunError {
 /// # Errors
 /// [`RunError`] when it cannot start. Once it listens, nothing but a signal ends it.
 pub fn run(config: &Config) -> Result<(), RunError> {
-    // An acknowledgement would promise a delivery that never comes.
-    if !config.always.is_empty() || config.rule.iter().any(|rule| !rule.forward.is_empty()) {
-        return Err(RunError::Forward);
+    if let Some(peer) = config.peer.iter().find(|peer| peer.commit) {
+        return Err(RunError::Commit(peer.name.clone()));
     }
     let tree = Tree::open(&config.store)?;
     let opening = tree.opening();
@@ -57,10 +64,11 @@ pub fn run(config: &Config) -> Result<(), RunError> {
     if let Some(warning) = opening.warning {
         tracing::warn!(store = %config.store.path.display(), warning, "durability is doubtful");
     }
-    let node = Arc::new(Node::new(tree, config));
+    let queue = open_queue(&tree, config)?;
+    let node = Arc::new(Node::new(tree, config, queue.clone()));
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
-    runtime.block_on(attend(config, node.clone()))?;
+    runtime.block_on(attend(config, &node, queue))?;
     node.report_counts();
     Ok(())
 }
@@ -72,10 +80,10 @@ fn workers() -> usize {
 }
 
 impl Node {
-    /// A node over an opened store.
-    pub fn new(tree: Tree, config: &Config) -> Self {
+    /// A node over an opened store, and over its queue where rules forward anything.
+    pub fn new(tree: Tree, config: &Config, queue: Option<Arc<dyn Queue>>) -> Self {
         let limits = Limits::default();
-        Self { tree, rules: config.rules(), limits, counters: Counters::default() }
+        Self { tree, queue, rules: config.rules(), limits, counters: Counters::default() }
     }
 
     fn report_counts(&self) {
@@ -97,8 +105,8 @@ impl Node {
     }
 }
 
-/// Listens, serves, and ends in order.
-async fn attend(config: &Config, handler: Arc<dyn StoreHandler>) -> Result<(), RunError> {
+/// Listens, serves, delivers, and ends in order.
+async fn attend(config: &Config, node: &Arc<Node>, queue: Option<Arc<dyn Queue>>) -> Result<(), RunError> {
     let mut signals = Signals::new()?;
     let mut listeners = Vec::new();
     for &address in &config.node.listen {
@@ -114,18 +122,43 @@ async fn attend(config: &Config, handler: Arc<dyn StoreHandler>) -> Result<(), R
     {
         tracing::warn!("nobody but this machine may come in: name others by [[access]] or by --allow");
     }
+    let couriers = queue.map(|queue| start_couriers(config, node, &queue)).transpose()?;
     let (drain, drained) = watch::channel(false);
+    let handler = Arc::clone(node) as Arc<dyn StoreHandler>;
     let serving = tokio::spawn(serve(listeners, Arc::new(config.node.clone()), handler, drained));
     tell_systemd(NotifyState::Ready);
     signals.next().await;
     tracing::info!("draining: no new associations, running transfers end");
     tell_systemd(NotifyState::Stopping);
     drain.send_replace(true);
+    let delivering = end_of(couriers, config.node.deadlines.drain)?;
     tokio::select! {
-        _ = serving => (),
+        _ = async { tokio::join!(serving, delivering) } => (),
         () = signals.next() => tracing::warn!("stopped at once by a second signal"),
     }
     Ok(())
+}
+
+fn start_couriers(config: &Config, node: &Arc<Node>, queue: &Arc<dyn Queue>) -> io::Result<Couriers> {
+    let depot = Arc::clone(node) as Arc<dyn Depot>;
+    for peer in &config.peer {
+        tracing::info!(to = %Escaped(&peer.name), ae_title = %Escaped(&peer.ae_title), address = %peer.address,
+            associations = peer.concurrency, "delivering");
+    }
+    Couriers::start(&config.peer, &config.node.ae_title, queue, &depot)
+}
+
+/// Asks the couriers to end; what is given back ends when they have, or when their time is over.
+fn end_of(couriers: Option<Couriers>, at_most: Duration) -> io::Result<oneshot::Receiver<()>> {
+    let (told, end) = oneshot::channel();
+    thread::Builder::new().name("couriers' end".to_owned()).spawn(move || {
+        if couriers.is_some_and(|couriers| !couriers.stop(at_most)) {
+            tracing::warn!("a delivery is still without its answer: it is made again by the next process");
+        }
+        // Nobody listens any more after a second signal.
+        let _ = told.send(());
+    })?;
+    Ok(end)
 }
 
 /// The signals that ask the node to stop, and one that would kill it if nobody listened.

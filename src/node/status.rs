@@ -5,6 +5,7 @@
 use crate::codec::Reason;
 use crate::dicom::{DataSetError, DataSetErrorKind, InflateError, Tag};
 use crate::net::{Status, StoreAnswer};
+use crate::queue::QueueError;
 use crate::store::StoreError;
 
 /// Why an instance is not acknowledged.
@@ -16,6 +17,15 @@ pub enum Failure {
     /// The store failed in a way that more room would not cure.
     #[error("storage error: {0}")]
     Storage(StoreError),
+    /// The instance is stored, and there is no room to write down that it is to be delivered.
+    #[error("{0}")]
+    OutOfQueue(QueueError),
+    /// The instance is stored, and it cannot be written down that it is to be delivered.
+    #[error("{0}")]
+    Queue(QueueError),
+    /// The instance is stored and would have to be delivered, and this node was started without a queue.
+    #[error("there is no queue to write its deliveries down in")]
+    NoQueue,
     /// The received bytes could not be read back from the spool.
     #[error("the spooled data set cannot be read: {0}")]
     Spool(std::io::Error),
@@ -84,6 +94,10 @@ impl Failure {
         match self {
             Self::OutOfStorage(_) => row("out_of_storage", Status::OUT_OF_RESOURCES, false, "Out of storage"),
             Self::Storage(_) => row("storage_error", Status::STORAGE_ERROR, false, "Storage error"),
+            Self::OutOfQueue(_) => row("queue_full", Status::OUT_OF_RESOURCES, false, "Out of storage"),
+            Self::Queue(_) | Self::NoQueue => {
+                row("queue_error", Status::STORAGE_ERROR, false, "Storage error")
+            }
             Self::Spool(_) => row("spool_error", Status::STORAGE_ERROR, false, "Storage error"),
             Self::SopClassMismatch => Row {
                 offending: Some(Tag::SOP_CLASS_UID),
@@ -149,6 +163,12 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<QueueError> for Failure {
+    fn from(error: QueueError) -> Self {
+        if error.is_out_of_space() { Self::OutOfQueue(error) } else { Self::Queue(error) }
+    }
+}
+
 impl From<DataSetError> for Failure {
     fn from(error: DataSetError) -> Self {
         match error.kind {
@@ -170,9 +190,12 @@ mod tests {
         let path = std::path::Path::new("x");
         let storage = |kind: std::io::ErrorKind| StoreError::new("write", path, kind.into());
         let malformed = |kind| DataSetError { offset: u64::MAX, kind };
+        let reason = String::new();
         vec![
             storage(std::io::ErrorKind::StorageFull).into(),
             storage(std::io::ErrorKind::PermissionDenied).into(),
+            QueueError::Full { path: path.to_owned(), reason }.into(),
+            QueueError::Busy { path: path.to_owned() }.into(),
             malformed(DataSetErrorKind::TooDeep { limit: 64 }).into(),
             malformed(DataSetErrorKind::StrayDelimiter { tag: Tag::ITEM }).into(),
             malformed(DataSetErrorKind::Io(std::io::ErrorKind::Other.into())).into(),
@@ -197,11 +220,11 @@ mod tests {
     #[test]
     fn want_of_space_and_limits_are_told_apart_from_faults() {
         let told: Vec<u16> = failures().iter().map(|failure| answer_to(failure).status.0).collect();
-        assert_eq!(told[..5], [0xA700, 0xA701, 0xC003, 0xC002, 0xA701]);
+        assert_eq!(told[..7], [0xA700, 0xA701, 0xA700, 0xA701, 0xC003, 0xC002, 0xA701]);
         assert!(
-            failures()[..2].iter().all(|failure| !failure.quarantines()),
+            failures()[..4].iter().all(|failure| !failure.quarantines()),
             "there is no room to keep it in"
         );
-        assert!(failures()[5..].iter().all(Failure::quarantines));
+        assert!(failures()[7..].iter().all(Failure::quarantines));
     }
 }

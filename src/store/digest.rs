@@ -33,6 +33,11 @@ impl Digest {
         Ok(Self(hasher.finalize().into()))
     }
 
+    /// Its bytes.
+    pub fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+
     /// The first hexadecimal digits, enough to tell files apart for the eye.
     pub(super) fn digits(&self, count: usize) -> String {
         let mut text = self.to_string();

@@ -96,7 +96,8 @@ const LONGEST_NAME: usize = 255 - 65;
 /// What a missing value is called.
 const UNKNOWN: &str = "unknown";
 /// Names at the root of the store that are the store's own.
-const OWN_NAMES: &[&str] = &["quarantine"];
+pub(super) const OWN_NAMES: &[&str] =
+    &["quarantine", "queue.db", "queue.db-wal", "queue.db-shm", "queue.db-journal"];
 
 impl Layout {
     /// Where this instance belongs.

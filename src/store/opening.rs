@@ -37,7 +37,7 @@ pub(super) struct Parts {
 }
 
 /// The store's own folder. No value of an instance can name it: none begins with a dot.
-const OWN_FOLDER: &str = ".condenser";
+pub(super) const OWN_FOLDER: &str = ".condenser";
 
 /// File systems (statfs `f_type`, linux/magic.h) on which a sync may not be what it is elsewhere.
 const DOUBTFUL: &[(u64, &str)] = &[

@@ -84,28 +84,34 @@ impl Tree {
         self.drafts.anonymous_file()
     }
 
+    /// A path that the tree gave, as it is below the store's folder.
+    pub fn below<'p>(&self, path: &'p Path) -> &'p Path {
+        path.strip_prefix(self.root.path()).unwrap_or(path)
+    }
+
     /// Opens a file of the tree by its path below the store's folder; `None` where there is none.
     ///
     /// # Errors
     /// Also when something that is not a regular file lies in its place, or a link on the way.
     pub fn open_file(&self, file: &Path) -> Result<Option<FileSource>, StoreError> {
+        let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else { return Ok(None) };
+        let Some(directory) = self.directory_below(folder)? else { return Ok(None) };
+        let source = directory.open_file(name)?.map(FileSource::new).transpose();
+        source.map_err(|error| StoreError::new("examine", &directory.path().join(name), error))
+    }
+
+    /// Opens a directory of the tree by its path below the store's folder; `None` where there is none, or where the path
+    /// would lead out of it.
+    pub(super) fn directory_below(&self, path: &Path) -> Result<Option<Directory>, StoreError> {
         let mut directory = self.root.try_clone()?;
-        let mut names = file.iter().peekable();
-        while let Some(name) = names.next() {
-            if !matches!(Path::new(name).components().next(), Some(Component::Normal(_))) {
-                return Ok(None);
-            }
-            if names.peek().is_none() {
-                let path = directory.path().join(name);
-                let source = directory.open_file(name)?.map(FileSource::new).transpose();
-                return source.map_err(|error| StoreError::new("examine", &path, error));
-            }
+        for component in path.components() {
+            let Component::Normal(name) = component else { return Ok(None) };
             match directory.child(name)? {
                 Some(child) => directory = child,
                 None => return Ok(None),
             }
         }
-        Ok(None)
+        Ok(Some(directory))
     }
 
     /// The file that holds this very content under this UID, if there is one. It is durable on return.

@@ -1,0 +1,283 @@
+//! The node as a process that forwards: what is acknowledged arrives at the peers of its rule, through outages of either
+//! side, and the queue says so.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+#[path = "support/foreign_peer.rs"]
+mod foreign_peer;
+#[path = "support/made.rs"]
+mod made;
+#[path = "support/process.rs"]
+mod process;
+
+use condenser::dicom::FileMeta;
+use condenser::net::Status;
+use condenser::queue::{Queue, Selection, Sqlite, State};
+use foreign_peer::{ForeignPeer, free_port};
+use made::Image;
+use process::{Process, folder, send, serve, store_of};
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+const NOTHING: [&str; 0] = [];
+/// Take what we have condensed, and write what came.
+const TAKES_ALL: [&str; 2] = ["+xa", "+B"];
+
+/// A node whose one rule forwards everything to a peer, with the patience of a test.
+fn configured(folder: &tempfile::TempDir, peer: SocketAddr) -> PathBuf {
+    let path = folder.path().join("condenser.toml");
+    let text = format!(
+        "[[rule]]\nname = 'all'\nforward = ['archive']\n\n\
+         [[peer]]\nname = 'archive'\nae_title = 'ARCHIVE'\naddress = '{peer}'\nconcurrency = 1\n\
+         retry = {{ first = '20 ms', longest = '100 ms' }}\n"
+    );
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn start(folder: &tempfile::TempDir, config: &Path) -> Process {
+    Process::start(&store_of(folder), &["--config", config.to_str().unwrap()])
+}
+
+fn image(number: usize) -> Image {
+    Image::slope(&format!("1.2.9.{number}"), 32, 32)
+}
+
+fn send_all(process: &Process, numbers: impl IntoIterator<Item = usize>) {
+    let mut requestor = process.connect();
+    for number in numbers {
+        assert_eq!(send(&mut requestor, &image(number)), Status::SUCCESS);
+    }
+    requestor.release().unwrap();
+}
+
+/// How many deliveries are in each state.
+fn states(folder: &tempfile::TempDir) -> BTreeMap<State, u64> {
+    let queue = Sqlite::open_existing(&store_of(folder).join("queue.db"), true).unwrap();
+    queue.counts().unwrap().into_iter().map(|count| (count.state, count.deliveries)).collect()
+}
+
+fn wait_until_delivered(process: &mut Process, count: usize) {
+    for _ in 0..count {
+        process.wait_for(&["instance delivered"]);
+    }
+}
+
+fn end(process: Process) -> String {
+    process.signal(Signal::TERM);
+    let (status, log) = process.ended();
+    assert!(status.success(), "{status}: {log}");
+    log
+}
+
+/// The data set of a file behind its file meta information.
+fn data_set(path: &Path) -> Vec<u8> {
+    let bytes = std::fs::read(path).unwrap();
+    let (_, offset) = FileMeta::parse(&bytes).unwrap();
+    bytes[usize::try_from(offset).unwrap()..].to_vec()
+}
+
+#[test]
+fn what_is_acknowledged_arrives_as_it_is_stored_and_is_settled() {
+    let (folder, received) = (folder(), tempfile::tempdir().unwrap());
+    let Some(peer) = ForeignPeer::storescp(received.path(), TAKES_ALL) else { return };
+    let forward = format!("ARCHIVE@{}", peer.address);
+    let mut process = Process::start(&store_of(&folder), &["--forward", &forward]);
+    send_all(&process, 1..=5);
+    let stored = process.wait_for(&["instance stored", "instance=1.2.9.5"]);
+    assert!(stored.contains("queued=1"), "{stored}");
+    let delivered = process.wait_for(&["instance delivered", "instance=1.2.9.5"]);
+    for part in ["sent=\"JPEGLSLossless\"", "attempts=1", &format!("to={forward}")] {
+        assert!(delivered.contains(part), "{part}: {delivered}");
+    }
+    end(process);
+    assert_eq!(states(&folder), BTreeMap::from([(State::Delivered, 5)]));
+    let files: Vec<PathBuf> =
+        std::fs::read_dir(received.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 5);
+    for file in files {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let uid = name.split_once('.').unwrap().1;
+        let stored = store_of(&folder).join(format!("1.2.3.4/1.2.3.4.5/{uid}.dcm"));
+        assert_eq!(data_set(&file), data_set(&stored), "{name}");
+    }
+}
+
+#[test]
+fn f01_a_peer_that_was_down_gets_everything_when_it_is_up() {
+    let (folder, received) = (folder(), tempfile::tempdir().unwrap());
+    let port = free_port();
+    let config = configured(&folder, SocketAddr::from(([127, 0, 0, 1], port)));
+    let mut process = start(&folder, &config);
+    send_all(&process, 1..=3);
+    process.wait_for(&["peer not available", "to=archive"]);
+    let Some(_peer) = ForeignPeer::storescp_at(port, received.path(), TAKES_ALL) else { return };
+    wait_until_delivered(&mut process, 3);
+    end(process);
+    assert_eq!(states(&folder), BTreeMap::from([(State::Delivered, 3)]));
+    assert_eq!(std::fs::read_dir(received.path()).unwrap().count(), 3);
+}
+
+#[test]
+fn k01_what_was_acknowledged_before_kill_9_is_delivered_by_the_next_process() {
+    let (folder, received) = (folder(), tempfile::tempdir().unwrap());
+    let output = received.path().to_str().unwrap();
+    // The peer takes the first instance and says nothing for long: it is on its way when the node dies.
+    let Some(silent) = ForeignPeer::scripted(["--delay", "60"]) else { return };
+    let config = configured(&folder, silent.address);
+    let process = start(&folder, &config);
+    send_all(&process, 1..=4);
+    process.signal(Signal::KILL);
+    process.ended();
+    let port = silent.address.port();
+    silent.stop();
+    let Some(_peer) = ForeignPeer::scripted(["--folder", output, "--port", &port.to_string()]) else {
+        return;
+    };
+    let mut process = start(&folder, &config);
+    wait_until_delivered(&mut process, 4);
+    end(process);
+    assert_eq!(states(&folder), BTreeMap::from([(State::Delivered, 4)]));
+    for number in 1..=4 {
+        assert!(received.path().join(format!("1.2.9.{number}.dcm")).is_file());
+    }
+}
+
+#[test]
+fn what_is_sent_again_is_queued_if_it_was_not() {
+    let (folder, received) = (folder(), tempfile::tempdir().unwrap());
+    let Some(peer) = ForeignPeer::storescp(received.path(), TAKES_ALL) else { return };
+    let process = Process::start(&store_of(&folder), &[]);
+    send_all(&process, 1..=1);
+    end(process);
+    assert!(!store_of(&folder).join("queue.db").exists(), "nobody is forwarded to");
+    let config = configured(&folder, peer.address);
+    let mut process = start(&folder, &config);
+    send_all(&process, 1..=1);
+    let again = process.wait_for(&["instance stored", "outcome=\"duplicate\""]);
+    assert!(again.contains("queued=1") && again.contains("rule=all"), "{again}");
+    let delivered = process.wait_for(&["instance delivered"]);
+    assert!(delivered.contains("sent=\"JPEGLSLossless\""), "{delivered}");
+    send_all(&process, 1..=1);
+    let once_more = process.wait_for(&["instance stored"]);
+    assert!(!once_more.contains("queued="), "the peer has it: {once_more}");
+    end(process);
+    assert_eq!(states(&folder), BTreeMap::from([(State::Delivered, 1)]));
+}
+
+#[test]
+fn deliveries_go_on_when_no_rule_asks_for_new_ones() {
+    let (folder, received) = (folder(), tempfile::tempdir().unwrap());
+    let port = free_port();
+    let config = configured(&folder, SocketAddr::from(([127, 0, 0, 1], port)));
+    let process = start(&folder, &config);
+    send_all(&process, 1..=2);
+    end(process);
+    let Some(_peer) = ForeignPeer::storescp_at(port, received.path(), TAKES_ALL) else { return };
+    let text = std::fs::read_to_string(&config).unwrap().replace("forward = ['archive']", "");
+    std::fs::write(&config, text).unwrap();
+    let mut process = start(&folder, &config);
+    wait_until_delivered(&mut process, 2);
+    end(process);
+    // Without the peer they would wait, and the log says so.
+    let process = Process::start(&store_of(&folder), &[]);
+    assert!(process.opening.contains("not configured any more"), "{}", process.opening);
+}
+
+#[test]
+fn k12_a_queue_that_is_gone_or_not_ours_is_never_taken_for_an_empty_one() {
+    let (folder, other) = (folder(), process::folder());
+    let nobody = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    for folder in [&folder, &other] {
+        let process = start(folder, &configured(folder, nobody));
+        send_all(&process, 1..=1);
+        end(process);
+    }
+    let (ours, others) = (store_of(&folder).join("queue.db"), store_of(&other).join("queue.db"));
+    let refused = |expected: &str| {
+        let output = serve(&store_of(&folder), &[]).output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(message.contains(expected), "{message}");
+        assert!(message.contains("condenser queue rebuild"), "{message}");
+    };
+    std::fs::copy(&others, &ours).unwrap();
+    refused("belongs to another store");
+    std::fs::write(&ours, [0x5A; 8192]).unwrap();
+    refused("is damaged");
+    std::fs::remove_file(&ours).unwrap();
+    refused("there is no queue");
+    assert!(!ours.exists());
+}
+
+#[test]
+fn f03_a_peer_that_takes_native_pixels_alone_gets_what_was_received() {
+    let (folder, received) = (folder(), tempfile::tempdir().unwrap());
+    let Some(peer) = ForeignPeer::storescp(received.path(), ["+B"]) else { return };
+    let mut process = start(&folder, &configured(&folder, peer.address));
+    send_all(&process, 1..=1);
+    let delivered = process.wait_for(&["instance delivered"]);
+    assert!(delivered.contains("sent=\"ExplicitVRLittleEndian\""), "{delivered}");
+    end(process);
+    let file = std::fs::read_dir(received.path()).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(data_set(&file), image(1).data_set());
+}
+
+#[test]
+fn k03_what_cannot_be_queued_is_not_acknowledged_and_a_resend_is_delivered() {
+    let (folder, received) = (folder(), tempfile::tempdir().unwrap());
+    let port = free_port();
+    let process = start(&folder, &configured(&folder, SocketAddr::from(([127, 0, 0, 1], port))));
+    let limit = |current| {
+        let limit = Rlimit { current, maximum: None };
+        prlimit(Some(Pid::from_child(&process.child)), Resource::Fsize, limit).unwrap();
+    };
+    // Instances are far smaller, the write-ahead log of the queue is not.
+    limit(Some(48 << 10));
+    let mut requestor = process.connect();
+    let mut number = 0;
+    let failed = loop {
+        number += 1;
+        let status = send(&mut requestor, &image(number));
+        if status != Status::SUCCESS {
+            break status;
+        }
+        assert!(number < 100, "the queue never met its limit");
+    };
+    assert_eq!(failed, Status::STORAGE_ERROR);
+    assert!(store_of(&folder).join(format!("1.2.3.4/1.2.3.4.5/1.2.9.{number}.dcm")).is_file());
+    limit(None);
+    assert_eq!(send(&mut requestor, &image(number)), Status::SUCCESS);
+    requestor.release().unwrap();
+    let Some(_peer) = ForeignPeer::storescp_at(port, received.path(), TAKES_ALL) else { return };
+    let mut process = process;
+    wait_until_delivered(&mut process, number);
+    end(process);
+    assert_eq!(states(&folder), BTreeMap::from([(State::Delivered, number as u64)]));
+}
+
+#[test]
+fn a_peer_that_is_to_commit_is_refused_as_long_as_nobody_asks_it_to() {
+    let folder = folder();
+    let config = configured(&folder, SocketAddr::from(([127, 0, 0, 1], free_port())));
+    let text = std::fs::read_to_string(&config).unwrap() + "commit = true\n";
+    std::fs::write(&config, text).unwrap();
+    let output = serve(&store_of(&folder), &["--config", config.to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("Storage Commitment"), "{output:?}");
+}
+
+#[test]
+fn p01_couriers_end_when_the_node_is_stopped() {
+    let (folder, received) = (folder(), tempfile::tempdir().unwrap());
+    let Some(peer) = ForeignPeer::storescp(received.path(), NOTHING) else { return };
+    let mut process = start(&folder, &configured(&folder, peer.address));
+    process.wait_for(&["delivering", "to=archive"]);
+    let log = end(process);
+    assert!(log.contains("node stopped") && !log.contains("without its answer"), "{log}");
+    let all = Selection::default();
+    let queue = Sqlite::open_existing(&store_of(&folder).join("queue.db"), true).unwrap();
+    assert_eq!(queue.list(&all, None, 1).unwrap(), []);
+}
