@@ -20,6 +20,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const NOTHING: [&str; 0] = [];
 /// Take what we have condensed, and write what came.
@@ -210,6 +211,43 @@ fn k12_a_queue_that_is_gone_or_not_ours_is_never_taken_for_an_empty_one() {
     std::fs::remove_file(&ours).unwrap();
     refused("there is no queue");
     assert!(!ours.exists());
+}
+
+#[test]
+fn a_queue_that_is_lost_is_rebuilt_from_the_store_and_everything_arrives() {
+    let (folder, received) = (folder(), tempfile::tempdir().unwrap());
+    let port = free_port();
+    let config = configured(&folder, SocketAddr::from(([127, 0, 0, 1], port)));
+    let process = start(&folder, &config);
+    send_all(&process, 1..=3);
+    let queue = store_of(&folder).join("queue.db");
+    let rebuild = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_condenser"));
+        command.args(["queue", "rebuild", "--config"]).arg(&config).arg("--store").arg(store_of(&folder));
+        let output = command.output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (code, _, message) = rebuild();
+    assert_eq!(code, Some(1), "not beside a running node: {message}");
+    end(process);
+    for name in ["queue.db", "queue.db-wal", "queue.db-shm"] {
+        let _ = std::fs::remove_file(queue.with_file_name(name));
+    }
+    std::fs::write(store_of(&folder).join("other.dcm"), b"not one of ours").unwrap();
+    let (code, said, message) = rebuild();
+    assert_eq!(code, Some(0), "{message}");
+    assert_eq!(said, "3 instances in the store, 3 new deliveries, 1 file left out\n");
+    assert!(message.contains("other.dcm"), "{message}");
+    assert!(rebuild().1.contains("0 new deliveries"), "what is there stays as it is");
+    let Some(_peer) = ForeignPeer::storescp_at(port, received.path(), TAKES_ALL) else { return };
+    let mut process = start(&folder, &config);
+    wait_until_delivered(&mut process, 3);
+    end(process);
+    assert_eq!(std::fs::read_dir(received.path()).unwrap().count(), 3);
 }
 
 #[test]

@@ -331,6 +331,7 @@ fn lists_are_in_the_order_of_numbers_and_go_on_where_they_stopped() {
         states: vec![State::Deferred],
         study: Some("1.1".to_owned()),
         sop_instance: Some("1.1.1".to_owned()),
+        ..Selection::default()
     };
     assert_eq!(instances(&queue.list(&narrow, None, 10).unwrap()), ["1.1.1"]);
     let nobody = Selection { peer: Some("nobody".to_owned()), ..Selection::default() };

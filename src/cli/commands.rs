@@ -1,7 +1,7 @@
 //! The table of commands: what `condenser` can be asked for, and who answers.
 
 use super::outcome::exit_code;
-use super::{check, compress, echo, inspect, send, serve, syntaxes};
+use super::{check, compress, echo, inspect, queue, send, serve, syntaxes};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -31,6 +31,8 @@ enum Command {
     Echo(echo::Arguments),
     /// Send files and folders to a DICOM peer, compressing nothing anew.
     Send(send::Arguments),
+    /// Look at what is still to be delivered to peers, and retry, hold, release or purge it.
+    Queue(queue::Arguments),
     /// Show what files are and what they can be compressed to; nothing of the patient.
     Inspect(inspect::Arguments),
     /// List the transfer syntaxes and what is done with each.
@@ -53,6 +55,7 @@ pub fn run() -> ExitCode {
         Command::Compress(arguments) => compress::run(&arguments),
         Command::Echo(arguments) => echo::run(&arguments),
         Command::Send(arguments) => send::run(&arguments),
+        Command::Queue(arguments) => queue::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Syntaxes(arguments) => syntaxes::run(&arguments),
     })

@@ -13,6 +13,8 @@ mod interrupt;
 mod outcome;
 mod peer;
 mod progress;
+mod queue;
+mod queue_rows;
 mod send;
 mod serve;
 mod syntaxes;

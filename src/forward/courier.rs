@@ -66,7 +66,8 @@ impl Courier {
                 continue;
             }
             let seen = self.queue.arrivals();
-            match self.queue.claim(&self.config.name, BATCH, self.lease()) {
+            let most = if self.gate.is_doubtful() { 1 } else { BATCH };
+            match self.queue.claim(&self.config.name, most, self.lease()) {
                 Ok(batch) if batch.is_empty() => {
                     if idle_since.elapsed() >= LINGER {
                         peer.release();

@@ -47,6 +47,12 @@ impl Gate {
             .filter(|left| !left.is_zero())
     }
 
+    /// Whether the peer was not available when it was tried last: one delivery is enough to find out whether it is now.
+    pub(super) fn is_doubtful(&self) -> bool {
+        let state = self.lock();
+        state.failures > 0 || state.broken > 0
+    }
+
     /// There was no association. `None` when another courier has found that out meanwhile.
     pub(super) fn absent(&self, absence: Absence) -> Option<Closed> {
         let mut state = self.lock();
@@ -99,13 +105,13 @@ mod tests {
         let gate = gate();
         assert_eq!(gate.closed_for(), None);
         let closed = gate.absent(Absence::Passing).unwrap();
-        assert_eq!(closed.failures, 1);
+        assert_eq!((closed.failures, gate.is_doubtful()), (1, true));
         assert!(gate.closed_for().is_some_and(|left| left <= closed.after));
         assert_eq!(gate.absent(Absence::Passing), None, "another courier was quicker");
         gate.lock().until = Some(Instant::now());
         assert_eq!(gate.closed_for(), None);
         assert!(gate.absent(Absence::Passing).unwrap().after > Duration::from_secs(5));
-        assert!(gate.answered() && gate.closed_for().is_none());
+        assert!(gate.answered() && gate.closed_for().is_none() && !gate.is_doubtful());
         assert!(!gate.answered(), "no news");
     }
 

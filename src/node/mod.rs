@@ -5,11 +5,13 @@
 mod deliveries;
 mod handler;
 mod journey;
+mod rebuild;
 mod running;
 mod scan;
 mod status;
 
 pub use deliveries::{NoQueue, open_queue};
 pub use journey::{Arrival, Node};
+pub use rebuild::{Rebuilt, rebuild_queue};
 pub use running::{RunError, run};
 pub use status::{Failure, STATUSES, answer_to};

@@ -114,6 +114,8 @@ pub enum Settlement {
 /// Which deliveries an operator means: those that meet all that is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
+    /// This one.
+    pub delivery: Option<DeliveryId>,
     /// To this peer.
     pub peer: Option<String>,
     /// In one of these states; all states where none is named.
@@ -177,7 +179,9 @@ impl std::str::FromStr for State {
 impl std::fmt::Display for Selection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let states = self.states.iter().map(|state| state.name()).collect::<Vec<_>>().join("|");
+        let number = self.delivery.map(|id| id.to_string());
         let said = [
+            ("delivery", number.as_deref()),
             ("peer", self.peer.as_deref()),
             ("state", Some(states.as_str()).filter(|states| !states.is_empty())),
             ("study", self.study.as_deref()),
@@ -186,6 +190,14 @@ impl std::fmt::Display for Selection {
         let said: Vec<_> =
             said.iter().filter_map(|(key, value)| value.map(|value| format!("{key}={value}"))).collect();
         f.write_str(&if said.is_empty() { "everything".to_owned() } else { said.join(" ") })
+    }
+}
+
+impl std::str::FromStr for DeliveryId {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(digits: &str) -> Result<Self, Self::Err> {
+        digits.parse().map(Self)
     }
 }
 

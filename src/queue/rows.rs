@@ -155,7 +155,9 @@ fn conditions(
     }
     let states = if selection.states.is_empty() { &STATES[..] } else { &selection.states };
     let everything = selection.peer.is_none() && selection.states.is_empty();
-    if selection.study.is_none() && selection.sop_instance.is_none() && !everything {
+    let of_few =
+        selection.delivery.is_some() || selection.study.is_some() || selection.sop_instance.is_some();
+    if !of_few && !everything {
         let pairs = peers.iter().flat_map(|peer| states.iter().map(move |state| (*peer, state.number())));
         let of = |(peer, state): (i64, i64)| {
             let condition = "d.id > ?1 AND d.peer = ?2 AND d.state = ?3".to_owned();
@@ -165,6 +167,10 @@ fn conditions(
     }
     let mut condition = "d.id > ?1".to_owned();
     let mut values = vec![after];
+    if let Some(DeliveryId(number)) = selection.delivery {
+        values.push(number.into());
+        condition += " AND d.id = ?2";
+    }
     let texts = [("i.sop_instance", &selection.sop_instance), ("s.uid", &selection.study)];
     for (column, text) in texts.into_iter().filter_map(|(column, text)| Some((column, text.clone()?))) {
         values.push(text.into());
@@ -173,7 +179,7 @@ fn conditions(
     if !everything {
         let numbers = |numbers: Vec<i64>| numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
         let states = states.iter().map(|state| state.number()).collect();
-        // The plus keeps SQLite from preferring these to the index of the instance or the study.
+        // The plus keeps SQLite from preferring these to the number or the index of the instance or the study.
         condition += &format!(" AND +d.peer IN ({}) AND +d.state IN ({})", numbers(peers), numbers(states));
     }
     Ok(vec![(condition, values)])

@@ -71,6 +71,24 @@ impl Sqlite {
         self.in_pieces(&claimed, &[State::Claimed], statements::lapse)
     }
 
+    /// As [`Queue::enqueue`], of many instances in one transaction.
+    ///
+    /// # Errors
+    /// [`QueueError`]; none is enqueued then.
+    pub fn enqueue_all(
+        &self,
+        instances: Vec<(Instance, Vec<String>, Priority)>,
+    ) -> Result<usize, QueueError> {
+        let added = self.writer.write(move |connection| {
+            let each = |(instance, peers, priority): &(Instance, Vec<String>, Priority)| {
+                statements::enqueue(connection, instance, peers, *priority)
+            };
+            instances.iter().map(each).sum()
+        })?;
+        self.announce();
+        Ok(added)
+    }
+
     fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, rusqlite::Error>) -> Result<T, QueueError> {
         // A panic while reading leaves a connection that can still read.
         let connection = self.reader.lock().unwrap_or_else(PoisonError::into_inner);

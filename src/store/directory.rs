@@ -107,11 +107,23 @@ impl Directory {
 
     /// The names of the regular files in it.
     pub fn file_names(&self) -> Result<Vec<OsString>, StoreError> {
+        self.names_of(FileType::RegularFile)
+    }
+
+    /// The names of the directories in it.
+    pub fn directory_names(&self) -> Result<Vec<OsString>, StoreError> {
+        self.names_of(FileType::Directory)
+    }
+
+    fn names_of(&self, wanted: FileType) -> Result<Vec<OsString>, StoreError> {
         let fail = |error: Errno| StoreError::new("list", &self.path, error.into());
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.fd).map_err(fail)? {
             let entry = entry.map_err(fail)?;
             let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name == "." || name == ".." {
+                continue;
+            }
             let kind = match entry.file_type() {
                 // Some file systems do not tell the type in the listing.
                 FileType::Unknown => rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW)
@@ -119,7 +131,7 @@ impl Directory {
                     .map_err(fail)?,
                 kind => kind,
             };
-            if kind == FileType::RegularFile {
+            if kind == wanted {
                 names.push(name.to_owned());
             }
         }

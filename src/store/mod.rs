@@ -14,6 +14,7 @@ mod file_source;
 mod files;
 mod identity;
 mod layout;
+mod listing;
 mod notes;
 mod opening;
 mod quarantine;
