@@ -373,6 +373,22 @@ fn dicom_rs_colours_come_back_by_pixel_and_by_plane() {
     }
 }
 
+/// dicom-rs adds Number of Frames 1, Lossy Image Compression 00 and Encapsulated Pixel Data Value Total Length to every image.
+#[test]
+fn dicom_rs_a_single_frame_gets_no_number_of_frames() {
+    let image = image(1, 12, 16, false);
+    let whole = instance(&image, &cells(&image), &[]);
+    let at = whole.windows(8).position(|bytes| bytes == b"\x28\0\x08\0IS\x02\0").unwrap();
+    let single = [&whole[..at], &whole[at + 10..]].concat();
+    let before = walk(&single, VrEncoding::ExplicitLittle, &Limits::default()).unwrap();
+    let tags: Vec<Tag> = before.elements.iter().map(|element| element.tag).collect();
+    for target in lossless().into_iter().filter(|target| allows(target, &image).is_ok()) {
+        let (_, file) = compressed(&single, target.keyword, &growing()).unwrap();
+        assert_eq!(file.tags(), tags, "{}", target.keyword);
+        assert!(file.native() == cells(&image), "{}", target.keyword);
+    }
+}
+
 /// dicom-rs: data sets that were cut off were accepted.
 #[test]
 fn dicom_rs_what_is_cut_off_is_not_read() {

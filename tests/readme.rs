@@ -109,3 +109,15 @@ fn the_commands_exist_and_take_the_options_that_are_shown() {
         assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(script).is_file(), "{script}");
     }
 }
+
+/// Each row of the comparison names a test, and the test is there.
+#[test]
+fn every_claim_beside_the_others_names_a_test() {
+    let rows = table("Beside the others");
+    assert!(rows.len() > 10);
+    for row in rows {
+        let claim = row.last().unwrap();
+        let (name, file) = claim.trim_matches(['[', ')']).split_once("](").unwrap();
+        assert!(text(file).contains(&format!("fn {}(", bare(name))), "{claim} is not there");
+    }
+}

@@ -163,6 +163,7 @@ fn parameters(frame: &FrameHeader, settings: &Settings<'_>) -> Result<Box<ffi::o
     // Halving a side of one sample gains nothing, and some decoders stumble over empty sub-bands.
     let levels = frame.columns.min(frame.rows).ilog2().min(LEVELS);
     parameters.numresolution = levels as i32 + 1;
+    (parameters.cblockw_init, parameters.cblockh_init) = code_block(frame);
     parameters.tcp_mct = settings.colour_transform.into();
     let targets = match settings.layers {
         Layers::Everything => &[0.0][..],
@@ -184,6 +185,15 @@ fn parameters(frame: &FrameHeader, settings: &Settings<'_>) -> Result<Box<ffi::o
     }
     parameters.irreversible = (*settings.layers != Layers::Everything).into();
     Ok(parameters)
+}
+
+/// Width and height of code-blocks (ISO/IEC 15444-1 table A.18: 4 to 1024 each, 4096 samples at most). 64 by 64 suits most
+/// frames; one of a few rows or columns would fall into so many small blocks that their headers outweigh them, and that
+/// noise of one bit does not fit the buffer that the library takes.
+fn code_block(frame: &FrameHeader) -> (i32, i32) {
+    let side = |length: u32| length.next_power_of_two().clamp(4, 64) as i32;
+    let (width, height) = (side(frame.columns), side(frame.rows));
+    if height < 64 { (4096 / height, height) } else { (width, 4096 / width) }
 }
 
 /// What the library says while it fails.

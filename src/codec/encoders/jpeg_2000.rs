@@ -44,9 +44,11 @@ impl Encoder for Jpeg2000Lossless {
     }
 }
 
-/// Whether the samples go through the colour transform: it is for three samples of RGB (PS3.5 8.2.4).
+/// Whether the samples go through the colour transform: it is for three samples of RGB (PS3.5 8.2.4). Samples of one bit only
+/// grow by it.
 fn transforms_colour(image: &ImagePixel, parameters: &Parameters) -> bool {
-    parameters.colour_transform && image.samples == 3 && image.photometric == Photometric::Rgb
+    let rgb = image.samples == 3 && image.photometric == Photometric::Rgb;
+    parameters.colour_transform && rgb && image.bits_stored > 1
 }
 
 fn image_after(image: &ImagePixel, parameters: &Parameters, transformed: Photometric) -> ImagePixel {
