@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Cursor;
 
-const TARGETS: [&str; 3] = ["JPEGLSLossless", "RLELossless", "JPEG2000Lossless"];
+const TARGETS: [&str; 5] =
+    ["JPEGLSLossless", "RLELossless", "JPEG2000Lossless", "JPEGLosslessSV1", "JPEGLossless"];
 
 #[test]
 fn what_is_compressed_has_the_cells_of_the_manifest_and_what_is_not_has_a_true_reason() {

@@ -1,6 +1,7 @@
 //! The marker segments of a JPEG codestream and its frame header (ISO/IEC 10918-1 Annex B), read without trust.
 
-use super::encoder::DecodeError;
+use super::encoder::{DecodeError, describe};
+use crate::dicom::ImagePixel;
 
 /// Marker codes (table B.1).
 pub(super) mod marker {
@@ -14,6 +15,10 @@ pub(super) mod marker {
     pub(crate) const LOSSLESS: u8 = 0xC3;
     /// DHT.
     pub(crate) const DEFINE_HUFFMAN_TABLES: u8 = 0xC4;
+    /// DNL.
+    pub(crate) const DEFINE_NUMBER_OF_LINES: u8 = 0xDC;
+    /// DRI.
+    pub(crate) const DEFINE_RESTART_INTERVAL: u8 = 0xDD;
     /// RST0, the first of eight.
     pub(crate) const RESTART: u8 = 0xD0;
     /// SOI.
@@ -161,6 +166,31 @@ impl FrameHeader {
             return Err(damaged("leaves the number of lines to a DNL marker, which is not read"));
         }
         Ok(FrameHeader { process: segment.marker, precision: *precision, rows, columns, components })
+    }
+
+    /// Compares the header with the attributes of the image, before memory is taken for it: size and components must be
+    /// the same, and the precision must fit into Bits Allocated.
+    ///
+    /// # Errors
+    /// [`DecodeError::OtherFrame`], which names both.
+    pub(super) fn check(&self, image: &ImagePixel) -> Result<(), DecodeError> {
+        let same = self.rows == image.rows
+            && self.columns == image.columns
+            && self.components.len() == usize::from(image.samples)
+            && u16::from(self.precision) <= image.bits_allocated;
+        if same {
+            return Ok(());
+        }
+        Err(DecodeError::OtherFrame {
+            codestream: format!(
+                "{}x{}, {} components of {} bits",
+                self.columns,
+                self.rows,
+                self.components.len(),
+                self.precision
+            ),
+            attributes: describe(image),
+        })
     }
 
     /// The process in words (table B.1).

@@ -1,5 +1,5 @@
-//! What a transfer syntax may carry: PS3.5 8.2 as a table, tables 8.2.2-1 (RLE), 8.2.3-1 (JPEG-LS) and 8.2.4-1
-//! (JPEG 2000).
+//! What a transfer syntax may carry: PS3.5 8.2 as a table, tables 8.2.1-2 (JPEG Lossless), 8.2.2-1 (RLE), 8.2.3-1
+//! (JPEG-LS) and 8.2.4-1 (JPEG 2000).
 
 use std::ops::RangeInclusive;
 
@@ -51,6 +51,7 @@ const YBR_FULL: &[Photometric] = &[Photometric::YbrFull];
 const RGB: &[Photometric] = &[Photometric::Rgb];
 
 const RLE: &[&str] = &[uids::RLE_LOSSLESS];
+const JPEG_LOSSLESS: &[&str] = &[uids::JPEG_LOSSLESS, uids::JPEG_LOSSLESS_SV1];
 const JPEG_LS: &[&str] = &[uids::JPEG_LS_LOSSLESS, uids::JPEG_LS_NEAR_LOSSLESS];
 const JPEG_LS_LOSSLESS: &[&str] = &[uids::JPEG_LS_LOSSLESS];
 // The table goes on to 38 bits of 40; the encoder is exact up to 23 of 32, of colours up to 22.
@@ -62,6 +63,10 @@ static PROFILE: &[Row] = &[
     row(RLE,              PALETTE,    1, false, &[8, 16], 1..=16),
     row(RLE,              YBR_FULL,   3, false, &[8],     1..=8),
     row(RLE,              RGB,        3, false, &[8, 16], 1..=16),
+    row(JPEG_LOSSLESS,    MONOCHROME, 1, true,  &[8, 16], 1..=16),
+    row(JPEG_LOSSLESS,    PALETTE,    1, false, &[8, 16], 1..=16),
+    row(JPEG_LOSSLESS,    YBR_FULL,   3, false, &[8, 16], 1..=16),
+    row(JPEG_LOSSLESS,    RGB,        3, false, &[8, 16], 1..=16),
     row(JPEG_LS,          MONOCHROME, 1, true,  &[8, 16], 2..=16),
     row(JPEG_LS_LOSSLESS, PALETTE,    1, false, &[8, 16], 2..=16),
     row(JPEG_LS,          YBR_FULL,   3, false, &[8],     2..=8),
@@ -147,9 +152,11 @@ mod tests {
             Photometric::Other("HSV".to_owned()),
         ];
         let mut allowed = 0;
-        for target in ["RLELossless", "JPEGLSLossless", "JPEG2000Lossless"] {
+        for target in ["RLELossless", "JPEGLSLossless", "JPEG2000Lossless", "JPEGLossless", "JPEGLosslessSV1"]
+        {
             let least = if target == "JPEGLSLossless" { 2 } else { 1 };
             let jpeg_2000 = target == "JPEG2000Lossless";
+            let any_ybr = jpeg_2000 || target.starts_with("JPEGLossless");
             for photometric in &photometric {
                 for samples in [1, 2, 3, 4] {
                     for signed in [false, true] {
@@ -175,7 +182,7 @@ mod tests {
                                         Photometric::PaletteColor => samples == 1 && !signed && byte_or_word,
                                         Photometric::Rgb => samples == 3 && !signed,
                                         Photometric::YbrFull => {
-                                            samples == 3 && !signed && (bits_allocated == 8 || jpeg_2000)
+                                            samples == 3 && !signed && (bits_allocated == 8 || any_ybr)
                                         }
                                         _ => false,
                                     };
@@ -187,7 +194,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(allowed, 595);
+        assert_eq!(allowed, 931);
     }
 
     #[test]

@@ -92,6 +92,20 @@ pub(super) fn noise(bytes: usize, seed: u64) -> Vec<u8> {
     std::iter::repeat_with(next).take(bytes).collect()
 }
 
+/// Noise that is canonical: above Bits Stored stand zeros, or the sign.
+pub(super) fn canonical_noise(image: &ImagePixel, seed: u64) -> Vec<u8> {
+    let mut cells = noise(image.frame_bytes().unwrap() as usize, seed);
+    let unused = 64 - u32::from(image.bits_stored);
+    for cell in cells.chunks_exact_mut(image.bytes_per_cell()) {
+        let mut wide = [0; 8];
+        wide[..cell.len()].copy_from_slice(cell);
+        let top = i64::from_le_bytes(wide) << unused;
+        let value = if image.signed { top >> unused } else { (top.cast_unsigned() >> unused).cast_signed() };
+        cell.copy_from_slice(&value.to_le_bytes()[..cell.len()]);
+    }
+    cells
+}
+
 /// The first encoder for a transfer syntax.
 pub(super) fn encoder_for(transfer_syntax: &str) -> &'static dyn Encoder {
     *ENCODERS.iter().find(|encoder| encoder.transfer_syntax() == transfer_syntax).unwrap()

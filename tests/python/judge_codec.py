@@ -28,8 +28,15 @@ PLUGINS = {
     profiles.JPEG_LS: ("pylibjpeg", "pyjpegls", "gdcm"),
     profiles.RLE: ("pylibjpeg", "pydicom"),
     profiles.JPEG_2000: ("pylibjpeg", "gdcm"),
+    profiles.JPEG_LOSSLESS: ("pylibjpeg", "gdcm"),
+    profiles.JPEG_LOSSLESS_SV1: ("pylibjpeg", "gdcm"),
 }
-DCMTK = {profiles.JPEG_LS: "dcmdjpls", profiles.RLE: "dcmdrle"}
+DCMTK = {
+    profiles.JPEG_LS: "dcmdjpls",
+    profiles.RLE: "dcmdrle",
+    profiles.JPEG_LOSSLESS: "dcmdjpeg",
+    profiles.JPEG_LOSSLESS_SV1: "dcmdjpeg",
+}
 WANTED = 2
 
 

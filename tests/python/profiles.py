@@ -10,6 +10,7 @@ from pydicom.pixels.encoders.base import ENCODING_PROFILES
 from pydicom.uid import UID
 
 JPEG_LS, RLE, JPEG_2000 = "1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.90"
+JPEG_LOSSLESS, JPEG_LOSSLESS_SV1 = "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"
 TARGETS = {"JPEGLSLossless": JPEG_LS, "RLELossless": RLE}
 
 

@@ -2,6 +2,7 @@
 
 mod charls;
 mod jpeg_2000;
+mod jpeg_lossless;
 mod jpeg_ls;
 mod jpeg_xl;
 mod rle;
@@ -23,4 +24,6 @@ pub static DECODERS: &[&dyn Decoder] = &[
     &jpeg_xl::JPEG_XL,
     &jpeg_ls::JpegLs::LOSSLESS,
     &jpeg_ls::JpegLs::NEAR_LOSSLESS,
+    &jpeg_lossless::JpegLossless::SV1,
+    &jpeg_lossless::JpegLossless::PROCESS_14,
 ];

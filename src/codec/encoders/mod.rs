@@ -1,10 +1,17 @@
 //! The encoders: one file a family, and the table of them all.
 
 mod jpeg_2000;
+mod jpeg_lossless;
 mod jpeg_ls;
 mod rle;
 
 use super::encoder::Encoder;
 
 /// Every encoder. Of several for one transfer syntax the first is used unless another is named.
-pub static ENCODERS: &[&dyn Encoder] = &[&jpeg_ls::JpegLs, &rle::Rle, &jpeg_2000::Jpeg2000Lossless];
+pub static ENCODERS: &[&dyn Encoder] = &[
+    &jpeg_ls::JpegLs,
+    &rle::Rle,
+    &jpeg_2000::Jpeg2000Lossless,
+    &jpeg_lossless::JpegLossless::SV1,
+    &jpeg_lossless::JpegLossless::PROCESS_14,
+];

@@ -66,7 +66,7 @@ mod tests {
     use super::*;
     use crate::codec::encoder::{Encoder, Frame};
     use crate::codec::parameters::Parameters;
-    use crate::codec::testing::{self, encoder_for, noise, stored};
+    use crate::codec::testing::{self, canonical_noise, encoder_for, stored};
     use crate::dicom::ImagePixel;
 
     fn charls() -> &'static dyn Decoder {
@@ -94,9 +94,7 @@ mod tests {
                     for (rows, columns) in [(1, 1), (1, 300), (300, 1), (37, 53)] {
                         let image = testing::image(rows, columns, allocated, samples, planar);
                         let image = stored(bits_stored, signed, image);
-                        let mut random = noise(image.frame_bytes().unwrap() as usize, 3);
-                        mask(&mut random, &image);
-                        for cells in [testing::cells(&image), random] {
+                        for cells in [testing::cells(&image), canonical_noise(&image, 3)] {
                             let codestream = encode(&image, &cells);
                             let decoded = decode(&JpegLs::LOSSLESS, &codestream, &image);
                             assert_eq!(decoded.as_deref(), Ok(cells.as_slice()), "{image:?}");
@@ -114,9 +112,7 @@ mod tests {
     fn damage_anywhere_ends() {
         for (allocated, bits_stored, samples) in [(8, 8, 1), (16, 12, 1), (8, 8, 3)] {
             let image = stored(bits_stored, false, testing::image(9, 14, allocated, samples, 0));
-            let mut random = noise(image.frame_bytes().unwrap() as usize, 5);
-            mask(&mut random, &image);
-            for cells in [testing::cells(&image), random] {
+            for cells in [testing::cells(&image), canonical_noise(&image, 5)] {
                 let codestream = encode(&image, &cells);
                 for bit in 0..codestream.len() * 8 {
                     let mut damaged = codestream.clone();
@@ -130,25 +126,6 @@ mod tests {
                     assert!(decode(&JpegLs::LOSSLESS, &codestream[..cut], &image).is_err(), "cut at {cut}");
                 }
             }
-        }
-    }
-
-    fn mask(cells: &mut [u8], image: &ImagePixel) {
-        let shift = image.bits_allocated - image.bits_stored;
-        if image.bits_allocated == 8 {
-            cells.iter_mut().for_each(|cell| {
-                *cell = if image.signed { (((*cell << shift) as i8) >> shift) as u8 } else { *cell >> shift };
-            });
-        } else {
-            cells.as_chunks_mut::<2>().0.iter_mut().for_each(|cell| {
-                let value = u16::from_le_bytes(*cell) << shift;
-                let value = if image.signed {
-                    (value.cast_signed() >> shift).cast_unsigned()
-                } else {
-                    value >> shift
-                };
-                *cell = value.to_le_bytes();
-            });
         }
     }
 }
