@@ -119,6 +119,7 @@ impl Config {
         faults.extend(twice("peer", self.peer.iter().map(|peer| peer.name.as_str())));
         faults.extend(twice("rule", self.rule.iter().map(|rule| rule.name.as_str())));
         faults.extend(self.unknown_peers());
+        faults.extend(self.contradictions());
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -126,6 +127,17 @@ impl Config {
         self.node.preferred = self.compress.target();
         self.node.access = self.access.clone();
         Ok(self)
+    }
+
+    /// What `[compress]` and each rule, with what it inherits, says against itself.
+    fn contradictions(&self) -> Vec<String> {
+        let rules = self.rules();
+        let keys = (0..self.rule.len()).map(|index| format!("rule[{index}]")).chain(["compress".to_owned()]);
+        let decisions = keys.zip(rules.decisions());
+        let faults = decisions.flat_map(|(key, decision)| {
+            decision.compress.check().into_iter().map(move |fault| format!("{key}.{fault}"))
+        });
+        faults.collect()
     }
 
     fn unknown_peers(&self) -> Vec<String> {
@@ -165,6 +177,7 @@ fn source_name(path: Option<&Path>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::Layers;
 
     fn parse(text: &str) -> Result<Config, String> {
         let config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
@@ -206,6 +219,32 @@ mod tests {
             let error = parse(&format!("[compress]\nto = \"{name}\"\n")).unwrap_err();
             assert!(error.contains("JPEGLSLossless") && error.contains("RLELossless"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_lossy_target_is_refused_unless_it_is_allowed() {
+        let lossy = "to = \"JPEGLSNearLossless\"\n";
+        let error = parse(&format!("[compress]\n{lossy}")).unwrap_err();
+        assert!(error.contains("compress.to: JPEGLSNearLossless changes samples"), "{error}");
+        let error = parse(&format!("[[rule]]\nname = \"x\"\n{lossy}")).unwrap_err();
+        assert!(error.contains("rule[0].to: JPEGLSNearLossless"), "{error}");
+        let config = parse(&format!("[compress]\nlossy = \"allowed\"\nnear = 1\n{lossy}")).unwrap();
+        assert_eq!(config.compress.options().parameters.near, 1);
+        parse(&format!("[[rule]]\nname = \"x\"\nlossy = \"allowed-for-mammography\"\n{lossy}")).unwrap();
+        parse(&format!("[compress]\nnear = 0\n{lossy}")).unwrap();
+        for (settings, expected) in [
+            ("ratios = [10]", "compress.to: JPEG2000 changes samples"),
+            ("lossy = \"allowed\"\nratios = [10]\npsnrs = [40]", "compress.psnrs: there are ratios too"),
+            ("lossy = \"allowed\"\nratios = [10, 20]", "compress.ratios: layers get better"),
+            ("lossy = \"allowed\"\npsnrs = [-1]", "compress.psnrs: -1 is no target"),
+        ] {
+            let error = parse(&format!("[compress]\nto = \"JPEG2000\"\n{settings}\n")).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+        let config = parse("[compress]\nto = \"JPEG2000\"\n").unwrap();
+        assert_eq!(config.compress.options().parameters.layers, Layers::Everything);
+        let error = parse("[compress]\nlossy = \"yes\"\n").unwrap_err();
+        assert!(error.contains("refused, allowed, allowed-for-mammography"), "{error}");
     }
 
     #[test]

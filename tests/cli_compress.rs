@@ -217,7 +217,7 @@ fn wrong_arguments_are_explained_and_nothing_is_done() {
     let (out, a, both) = (path("out"), path("a/1.dcm"), path("*/1.dcm"));
     let cases: [(&[&str], &str); 7] = [
         (&[&a], "required"),
-        (&[&a, &out, "--to", "JPEG2000"], "JPEGLSLossless"),
+        (&[&a, &out, "--to", "HTJ2K"], "JPEGLSLossless"),
         (&[&a, &out, "--to", "nonsense"], "JPEGLSLossless"),
         (&[&path("none.dcm"), &out], "there is no"),
         (&[&path("*.jpg"), &out], "nothing matches"),

@@ -8,7 +8,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-use condenser::codec::{Coded, DECODERS, Decoder, ENCODERS, Encoder, Exactness, Frame, Parameters, allows};
+use condenser::codec::{
+    Coded, DECODERS, Decoder, ENCODERS, Encoder, Exactness, Frame, Layers, Parameters, allows,
+};
 use condenser::dicom::{FileMeta, ImagePixel, OffsetTable, Photometric, TransferSyntax, encapsulate, uids};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
@@ -30,10 +32,12 @@ fn foreign_decoders_give_back_every_cell() {
     let folder = tempfile::tempdir().unwrap();
     let mut manifest = String::new();
     for encoder in ENCODERS {
-        for (at, image) in images(*encoder).enumerate() {
-            let name = format!("{}-{}-{at}.dcm", encoder.name(), encoder.transfer_syntax());
-            let expected = write_file(*encoder, &image, &folder.path().join(&name));
-            writeln!(manifest, "{name}\t{expected}").unwrap();
+        for (set, parameters) in parameters(*encoder).iter().enumerate() {
+            for (at, image) in images(*encoder).enumerate() {
+                let name = format!("{}-{}-{set}-{at}.dcm", encoder.name(), encoder.transfer_syntax());
+                let expected = write_file(*encoder, parameters, &image, &folder.path().join(&name));
+                writeln!(manifest, "{name}\t{expected}").unwrap();
+            }
         }
     }
     assert!(manifest.lines().count() > 1000);
@@ -80,21 +84,43 @@ fn images(encoder: &dyn Encoder) -> impl Iterator<Item = ImagePixel> {
         .filter(move |image| allows(syntax, image).is_ok() || (rle && image.bits_allocated == 32))
 }
 
+/// The default, and what makes another codestream of it.
+fn parameters(encoder: &dyn Encoder) -> Vec<Parameters> {
+    let with_layers = |layers| Parameters { layers, ..Parameters::default() };
+    let mut all = vec![Parameters::default()];
+    match encoder.transfer_syntax() {
+        uids::JPEG_LS_NEAR_LOSSLESS => {
+            all.extend([1, 7].map(|near| Parameters { near, ..Parameters::default() }))
+        }
+        uids::JPEG_2000_LOSSLESS => all.push(Parameters { colour_transform: false, ..Parameters::default() }),
+        uids::JPEG_2000 => {
+            all.push(with_layers(Layers::Ratios(vec![20.0, 4.0])));
+            all.push(with_layers(Layers::Psnrs(vec![45.0])));
+        }
+        _ => {}
+    }
+    all
+}
+
 /// The tolerance for what only has to look alike: foreign decoders round otherwise than ours.
 const ROUNDING: u32 = 2;
 
 /// Writes one file. Gives the hash of its cells, colour by pixel (as a decoder lays them out), and how far decoded samples
 /// may lie from them; unless that is 0 the cells themselves are put beside the file.
-fn write_file(encoder: &dyn Encoder, image: &ImagePixel, path: &Path) -> String {
-    let parameters = Parameters::default();
-    let (exactness, encoded) = (encoder.exactness(&parameters), encoder.image_after(image, &parameters));
+fn write_file(encoder: &dyn Encoder, parameters: &Parameters, image: &ImagePixel, path: &Path) -> String {
+    let (exactness, encoded) = (encoder.exactness(parameters), encoder.image_after(image, parameters));
+    // What is decoded must not lie beyond Bits Stored, so encoders refuse samples at the ends of a range where it might.
+    let margin = match exactness {
+        Exactness::Within(bound) => i64::from(bound),
+        _ => 0,
+    };
     let by_pixel = ImagePixel { planar: 0, ..image.clone() };
     let (mut frames, mut all) = (Vec::new(), Vec::new());
     for content in CONTENTS {
-        let pixels = cells(image, content);
+        let pixels = cells(image, content, margin);
         let stored = if image.planar == 1 { by_plane(image, &pixels) } else { pixels.clone() };
         let mut codestream = Vec::new();
-        encoder.encode(&Frame { cells: &stored, image }, &parameters, &mut codestream).unwrap();
+        encoder.encode(&Frame { cells: &stored, image }, parameters, &mut codestream).unwrap();
         if exactness == Exactness::Close {
             let coded = Coded { codestream: &codestream, encoded: &encoded, native: &by_pixel };
             let mut decoded = Vec::new();
@@ -157,13 +183,14 @@ fn decoder_for(encoder: &dyn Encoder) -> &'static dyn Decoder {
     *DECODERS.iter().find(|decoder| decoder.transfer_syntax() == encoder.transfer_syntax()).unwrap()
 }
 
-/// The cells of one frame by pixel, with zeros or the sign above Bits Stored.
-fn cells(image: &ImagePixel, content: &str) -> Vec<u8> {
+/// The cells of one frame by pixel, with zeros or the sign above Bits Stored, no nearer to the ends of the range than `margin`.
+fn cells(image: &ImagePixel, content: &str, margin: i64) -> Vec<u8> {
     let (low, high) = if image.signed {
         (-(1_i64 << (image.bits_stored - 1)), (1_i64 << (image.bits_stored - 1)) - 1)
     } else {
         (0, (1_i64 << image.bits_stored) - 1)
     };
+    let (low, high) = if low + margin < high - margin { (low + margin, high - margin) } else { (0, 0) };
     let mut state = u64::from(image.bits_stored) << 32 | u64::from(image.columns) | 1;
     (0..image.frame_cells() as i64)
         .flat_map(|at| {

@@ -5,7 +5,7 @@
 #[path = "support/made.rs"]
 mod made;
 
-use condenser::codec::{Coded, DECODERS};
+use condenser::codec::{Coded, DECODERS, Lossy};
 use condenser::config::Config;
 use condenser::dicom::{EncapsulatedFrames, FileMeta, ImagePixel, Limits, TransferSyntax, Uid, uids, walk};
 use condenser::net::{Association, Received, ReceivedBytes, ReceivedUid, Status, StoreAnswer, StoreHandler};
@@ -152,6 +152,37 @@ fn a_native_image_is_condensed_and_its_header_is_copied_byte_for_byte() {
         assert_eq!(&file.data_set[..head.len()], head, "{target}: everything before Pixel Data");
         assert_eq!(file.cells(), image.pixels(), "{target}");
     }
+}
+
+/// What lost something is stored under its own UID, and once, however often it is sent; what must not lose anything is kept.
+#[test]
+fn a_derived_instance_is_stored_under_its_own_uid() {
+    let image = Image::slope("1.2.9", 40, 50);
+    let bench = Bench::new(|config| {
+        config.compress.to = "JPEGLSNearLossless".parse().unwrap();
+        config.compress.lossy = Lossy::Allowed;
+    });
+    for _ in 0..2 {
+        assert_eq!(bench.send(image.data_set(), "1.2.9").status, Status::SUCCESS);
+        let files = bench.instances();
+        assert_eq!(files.len(), 1, "{files:?}");
+        let file = bench.stored(&files[0]);
+        let uid = &file.meta.sop_instance;
+        assert!(uid.starts_with("2.25."), "{uid}");
+        assert_eq!(files[0], format!("1.2.3.4/1.2.3.4.5/{uid}.dcm"));
+        let original = image.pixels();
+        let differs = |(a, b): (&[u8; 2], &[u8; 2])| u16::from_le_bytes(*a).abs_diff(u16::from_le_bytes(*b));
+        let cells = file.cells();
+        let errors = cells.as_chunks().0.iter().zip(original.as_chunks().0).map(differs);
+        assert!((1..=2).contains(&errors.max().unwrap()));
+    }
+    let mammogram = image.head().short(0x0018, 0x0015, "CS", b"BREAST").0;
+    let at = mammogram.windows(4).position(|bytes| bytes == b"CS\x02\0").unwrap() + 4;
+    let mut mammogram = [mammogram, image.data_set().split_off(image.head().0.len())].concat();
+    mammogram[at..at + 2].copy_from_slice(b"MG");
+    assert_eq!(bench.send(mammogram.clone(), "1.2.9").status, Status::SUCCESS);
+    let kept = bench.stored("1.2.3.4/1.2.3.4.5/1.2.9.dcm");
+    assert_eq!((kept.receipt.reason.as_deref(), kept.data_set), (Some("lossy_mammography"), mammogram));
 }
 
 #[test]

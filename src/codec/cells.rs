@@ -59,6 +59,27 @@ pub(super) fn unused_bits_are_canonical(cells: &[u8], image: &ImagePixel) -> boo
     }
 }
 
+/// Whether every cell lies no nearer than `near` to the ends of what Bits Stored can hold: the upper one, and the lower one too
+/// where there is a sign. Nothing lies below 0.
+///
+/// Codecs that know no sign take the pattern of a sample for its value, and there the two ends lie side by side. Cells are
+/// canonical (see [`unused_bits_are_canonical`]) and of 8 or 16 bits; those of other widths give false.
+pub(super) fn keep_away_from_the_ends(cells: &[u8], image: &ImagePixel, near: u8) -> bool {
+    let (near, range) = (i32::from(near), 1_i32 << image.bits_stored.clamp(1, 16));
+    let inner = if image.signed { near - range / 2..range / 2 - near } else { 0..range - near };
+    match (image.bits_allocated, image.signed) {
+        (8, true) => cells.iter().all(|cell| inner.contains(&i32::from(cell.cast_signed()))),
+        (8, false) => cells.iter().all(|cell| inner.contains(&i32::from(*cell))),
+        (16, true) => {
+            cells.as_chunks().0.iter().all(|cell| inner.contains(&i32::from(i16::from_le_bytes(*cell))))
+        }
+        (16, false) => {
+            cells.as_chunks().0.iter().all(|cell| inner.contains(&i32::from(u16::from_le_bytes(*cell))))
+        }
+        _ => false,
+    }
+}
+
 /// Extends the sign of every 8-bit, 16-bit or 32-bit little-endian cell from its highest stored bit.
 pub(super) fn extend_sign(cells: &mut [u8], image: &ImagePixel) {
     let (stored, allocated) = (u32::from(image.bits_stored), u32::from(image.bits_allocated));
@@ -196,6 +217,34 @@ mod tests {
                 canonical,
                 "{cell:#x} {image:?}"
             );
+        }
+    }
+
+    #[test]
+    fn the_ends_of_a_range_are_known() {
+        let twelve = image(16, 12, true);
+        for (value, near, away) in [
+            (0_i16, 255, true),
+            (2045, 2, true),
+            (2046, 2, false),
+            (2047, 1, false),
+            (2046, 1, true),
+            (-2046, 2, true),
+            (-2047, 2, false),
+            (-2048, 0, true),
+            (-2048, 1, false),
+        ] {
+            assert_eq!(keep_away_from_the_ends(&value.to_le_bytes(), &twelve, near), away, "{value} {near}");
+        }
+        assert!(keep_away_from_the_ends(&[0x7D], &image(8, 8, true), 2));
+        assert!(!keep_away_from_the_ends(&[0x7E], &image(8, 8, true), 2));
+        for (value, away) in [(0_u16, true), (253, true), (254, false), (255, false)] {
+            assert_eq!(
+                keep_away_from_the_ends(&value.to_le_bytes(), &image(16, 8, false), 2),
+                away,
+                "{value}"
+            );
+            assert_eq!(keep_away_from_the_ends(&[value as u8], &image(8, 8, false), 2), away, "{value}");
         }
     }
 

@@ -56,14 +56,14 @@ pub(super) struct Error {
     pub(super) message: String,
 }
 
-/// Encodes one frame losslessly and replaces the content of `out` by its codestream.
+/// Encodes one frame, with an error of at most `near` in each sample, and replaces the content of `out` by its codestream.
 ///
 /// `samples` holds `frame_bytes` bytes, little endian; several components lie pixel by pixel and are written as one
-/// scan in sample interleave. Bits above the precision are ignored.
+/// scan in sample interleave. Bits above the precision are ignored when nothing may change, and must be 0 otherwise.
 ///
 /// # Errors
 /// When the lengths do not agree, memory is short or CharLS refuses.
-pub(super) fn encode(samples: &[u8], header: &FrameHeader, out: &mut Vec<u8>) -> Result<(), Error> {
+pub(super) fn encode(samples: &[u8], header: &FrameHeader, near: u8, out: &mut Vec<u8>) -> Result<(), Error> {
     if header.frame_bytes() != Some(samples.len()) {
         return Err(Error::ours("the frame does not have the length that its header gives it"));
     }
@@ -71,11 +71,11 @@ pub(super) fn encode(samples: &[u8], header: &FrameHeader, out: &mut Vec<u8>) ->
     let samples = if is_aligned(samples, header) { samples } else { aligned_copy(samples, &mut copy) };
     // Most frames shrink; noise in 16 bits grows by a few per cent. Only what grows more needs the proven bound.
     let likely = samples.len().saturating_add(samples.len() / 4).saturating_add(HEADERS);
-    match encode_within(samples, header, likely, out) {
+    match encode_within(samples, header, near, likely, out) {
         Err(error) if error.code == ffi::charls_jpegls_errc_destination_buffer_too_small => {
             let bound =
                 header.codestream_bound().ok_or_else(|| Error::ours("the frame is too large for memory"))?;
-            encode_within(samples, header, bound, out)
+            encode_within(samples, header, near, bound, out)
         }
         result => result,
     }
@@ -202,7 +202,13 @@ unsafe extern "C" {
     ) -> ffi::charls_jpegls_errc;
 }
 
-fn encode_within(samples: &[u8], header: &FrameHeader, room: usize, out: &mut Vec<u8>) -> Result<(), Error> {
+fn encode_within(
+    samples: &[u8],
+    header: &FrameHeader,
+    near: u8,
+    room: usize,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
     let too_wide = || Error::ours("the frame header has values beyond those of JPEG-LS");
     let info = ffi::charls_frame_info {
         width: header.columns,
@@ -227,6 +233,7 @@ fn encode_within(samples: &[u8], header: &FrameHeader, room: usize, out: &mut Ve
         let handle = encoder.0.as_ptr();
         check(ffi::charls_jpegls_encoder_set_frame_info(handle, &raw const info))?;
         check(ffi::charls_jpegls_encoder_set_interleave_mode(handle, interleave))?;
+        check(ffi::charls_jpegls_encoder_set_near_lossless(handle, near.into()))?;
         let (start, length) = (spare.as_mut_ptr().cast::<c_void>(), spare.len());
         check(ffi::charls_jpegls_encoder_set_destination_buffer(handle, start, length))?;
         let (start, length) = (samples.as_ptr().cast::<c_void>(), samples.len());
@@ -316,7 +323,7 @@ mod tests {
                 let mut samples = noise(bytes, 1);
                 mask(&mut samples, &header);
                 let mut codestream = Vec::new();
-                encode(&samples, &header, &mut codestream).unwrap();
+                encode(&samples, &header, 0, &mut codestream).unwrap();
                 let opened = Opened::open(&codestream).unwrap();
                 assert_eq!((opened.header(), opened.near()), (header, 0));
                 assert_eq!(opened.is_interleaved(), components == 3);
@@ -337,10 +344,11 @@ mod tests {
             })
             .collect();
         let mut codestream = Vec::new();
-        encode(&samples, &header, &mut codestream).unwrap();
+        encode(&samples, &header, 0, &mut codestream).unwrap();
         let room = header.codestream_bound().unwrap();
         assert!(codestream.len() <= room);
-        let too_small = encode_within(&samples, &header, codestream.len() / 2, &mut Vec::new()).unwrap_err();
+        let too_small =
+            encode_within(&samples, &header, 0, codestream.len() / 2, &mut Vec::new()).unwrap_err();
         assert_eq!(too_small.code, ffi::charls_jpegls_errc_destination_buffer_too_small);
     }
 
@@ -353,7 +361,7 @@ mod tests {
         for start in [0, 1] {
             let samples = &bytes[start..start + length];
             let mut codestream = Vec::new();
-            encode(samples, &header, &mut codestream).unwrap();
+            encode(samples, &header, 0, &mut codestream).unwrap();
             let mut decoded = Vec::new();
             Opened::open(&codestream).unwrap().decode(&mut decoded).unwrap();
             let mut expected = samples.to_vec();
@@ -367,8 +375,8 @@ mod tests {
         let header = FrameHeader { columns: 16, rows: 16, precision: 8, components: 1 };
         let samples = noise(256, 1);
         let mut codestream = Vec::new();
-        assert!(encode(&samples[1..], &header, &mut codestream).is_err());
-        encode(&samples, &header, &mut codestream).unwrap();
+        assert!(encode(&samples[1..], &header, 0, &mut codestream).is_err());
+        encode(&samples, &header, 0, &mut codestream).unwrap();
         let decode = |codestream: &[u8]| {
             let mut decoded = Vec::new();
             Opened::open(codestream).and_then(|opened| opened.decode(&mut decoded)).map(|()| decoded)
@@ -395,7 +403,7 @@ mod tests {
             let mut samples = noise(header.frame_bytes().unwrap(), 1);
             mask(&mut samples, &header);
             let mut codestream = Vec::new();
-            encode(&samples, &header, &mut codestream).unwrap();
+            encode(&samples, &header, 0, &mut codestream).unwrap();
             for at in 0..codestream.len() - 2 {
                 for flip in [0x01, 0x80, 0xFF] {
                     let mut damaged = codestream.clone();

@@ -1,6 +1,7 @@
 //! Writes an instance in another transfer syntax, as a whole Part 10 file, every frame proven (PS3.5 A.4, PS3.10 7).
 
 use super::attributes::{image_edits, mark_lossy, without_fragments};
+use super::derivation::Derivation;
 use super::frame_job::FrameJob;
 use super::instance::Instance;
 use super::native_target::{NativeTarget, headers_of};
@@ -9,7 +10,7 @@ use super::parameters::Exactness;
 use super::pixels::Pixels;
 use super::pool::{PoolError, in_order};
 use super::reason::Reason;
-use super::report::{CompressError, Options, Recompress, Report};
+use super::report::{CompressError, Derived, Options, Recompress, Report};
 use super::scratch::Lent;
 use super::size_limit::SizeLimit;
 use super::suitability::suitable_pixels;
@@ -18,7 +19,7 @@ use crate::dicom::{
     write_as_explicit,
 };
 use std::collections::BTreeMap;
-use std::io::{BufWriter, Seek, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::sync::{Mutex, PoisonError};
 
 /// Writes an instance as `target`: a whole Part 10 file to `out`, from its present position on.
@@ -29,6 +30,9 @@ use std::sync::{Mutex, PoisonError};
 /// order, and where their encoding stays their bytes; only Planar Configuration and Photometric Interpretation become what
 /// the encoded image has, and tables of fragments that are not there any more are dropped. `Ok` means that every frame has
 /// been proven, unless verification is switched off.
+///
+/// Where samples may change, which `options.lossy` has to allow, what is written is an instance of its own that says of
+/// which one it derives, and how: see [`Derived`].
 ///
 /// A native target (Explicit or Implicit VR Little Endian) may have any kind of instance.
 ///
@@ -90,8 +94,9 @@ pub fn compress_with<W: Write + Seek>(
     out: &mut W,
 ) -> Result<Report, CompressError> {
     let instance = Instance::of(source, data_set, meta);
+    let exactness = pair.encoder.exactness(&options.parameters);
     let Pixels { received, image, source: pixels, native_bytes, decoded_by, .. } =
-        suitable_pixels(&instance, target, options)?;
+        suitable_pixels(&instance, target, exactness, options)?;
     let table = options.offset_table.unwrap_or_else(|| OffsetTable::choose(native_bytes, image.frames));
     let at = data_set.elements.iter().position(|element| element.tag == Tag::PIXEL_DATA);
     let at = at.ok_or(CompressError::Kept(Reason::NoPixelData))?;
@@ -99,14 +104,25 @@ pub fn compress_with<W: Write + Seek>(
     // Frames are written in one go each; what lies around them is written in small pieces.
     let mut out = BufWriter::with_capacity(WRITE_BUFFER, out);
 
-    FileMeta { transfer_syntax: target.uid.to_owned(), ..meta.clone() }.write(&mut out)?;
+    let derivation = match exactness {
+        Exactness::Exact => None,
+        _ => Some(Derivation::of(&instance, target, pair.encoder, &options.parameters)?),
+    };
+    let sop_instance = derivation
+        .as_ref()
+        .map_or(meta.sop_instance.clone(), |derivation| derivation.sop_instance.to_string());
+    FileMeta { transfer_syntax: target.uid.to_owned(), sop_instance, ..meta.clone() }.write(&mut out)?;
     let encoded = pair.encoder.image_after(&image, &options.parameters);
     let mut edits = image_edits(&received, &encoded)?;
     if instance.is_encapsulated() {
         without_fragments(&mut edits);
         mark_lossy(&instance, &mut edits)?;
     }
-    write_as_explicit(source, data_set, 0..at, &edits, &mut out)?;
+    edits.extend(derivation.iter().flat_map(|derivation| derivation.edits.clone()));
+    let head = out.stream_position()?;
+    let patched = derivation.as_ref().map(|derivation| derivation.patched(source));
+    let source = patched.as_ref().map_or(source, |patched| patched as &dyn Source);
+    let places = write_as_explicit(source, data_set, 0..at, &edits, &mut out)?;
     let limit = SizeLimit::new(if options.may_grow { u64::MAX } else { native_bytes }, table, image.frames);
     let job = FrameJob {
         pair,
@@ -122,6 +138,17 @@ pub fn compress_with<W: Write + Seek>(
     let encoded_bytes = write_frames(&job, table, &mut out)?;
     let behind = at + 1..data_set.elements.len();
     write_as_explicit(source, data_set, behind, &BTreeMap::new(), &mut out)?;
+    let deviation =
+        options.verify.then(|| job.deviation.into_inner().unwrap_or_else(PoisonError::into_inner));
+    let derived = derivation.map(|derivation| {
+        let ratio = ratio(native_bytes, encoded_bytes);
+        if let Some(value) = places.get(&Tag::LOSSY_IMAGE_COMPRESSION_RATIO) {
+            write_ratio(&mut out, head + value, &derivation, ratio)?;
+        }
+        let psnr = deviation.map(|deviation| deviation.psnr(image.bits_stored));
+        Ok::<_, io::Error>(Derived { sop_instance: derivation.sop_instance, ratio, psnr })
+    });
+    let derived = derived.transpose()?;
     out.flush()?;
 
     Ok(Report {
@@ -129,13 +156,34 @@ pub fn compress_with<W: Write + Seek>(
         decoder: decoded_by,
         encoder: Some(pair.encoder.name()),
         verified_by: options.verify.then(|| pair.decoder.name()),
-        exactness: pair.encoder.exactness(&options.parameters),
-        deviation: options.verify.then(|| job.deviation.into_inner().unwrap_or_else(PoisonError::into_inner)),
+        exactness,
+        deviation,
+        derived,
         frames: image.frames,
         native_bytes,
         encoded_bytes,
         file_bytes: out.stream_position()? - start,
     })
+}
+
+/// Puts the measured ratio into its place, when all frames are written and it is known.
+fn write_ratio<W: Write + Seek>(
+    out: &mut W,
+    value: u64,
+    derivation: &Derivation,
+    ratio: f64,
+) -> io::Result<()> {
+    let end = out.stream_position()?;
+    let (place, text) = derivation.ratio(value, ratio);
+    out.seek(SeekFrom::Start(place))?;
+    out.write_all(text.as_bytes())?;
+    out.seek(SeekFrom::Start(end))?;
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "two digits behind the point are written")]
+fn ratio(native_bytes: u64, encoded_bytes: u64) -> f64 {
+    native_bytes as f64 / encoded_bytes.max(1) as f64
 }
 
 const WRITE_BUFFER: usize = 64 << 10;
@@ -161,6 +209,7 @@ fn write_native<W: Write + Seek>(
         verified_by: pixels.and_then(|pixels| pixels.witness),
         exactness: Exactness::Exact,
         deviation: None,
+        derived: None,
         frames: pixels.map_or(0, |pixels| pixels.image.frames),
         native_bytes,
         encoded_bytes: native_bytes,

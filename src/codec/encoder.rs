@@ -39,6 +39,12 @@ pub trait Encoder: Sync {
     /// What the decoded cells owe to the ones that were encoded.
     fn exactness(&self, parameters: &Parameters) -> Exactness;
 
+    /// The parameters that it heeds, in words, for those who read what was done to an image (Derivation Description
+    /// (0008,2111)); empty when it heeds none. Other words mean other codestreams.
+    fn settings(&self, _: &Parameters) -> String {
+        String::new()
+    }
+
     /// Whether the codestream carries the bits above Bits Stored (0028,0101) too.
     fn keeps_unused_bits(&self) -> bool;
 }
@@ -106,6 +112,13 @@ pub enum EncodeError {
     /// The codestream would not fit into the 32 bits that its format has for offsets.
     #[error("the codestream does not fit into 32-bit offsets")]
     TooLarge,
+    /// A sample lies so near to an end of what Bits Stored can hold that it could be decoded to one beyond: with another sign,
+    /// or with bits that are not stored.
+    #[error("a sample lies within {near} of an end of its range, and what is decoded might lie beyond")]
+    BeyondTheEnds {
+        /// The largest error of a sample.
+        near: u8,
+    },
     /// A foreign library refused.
     #[error("{library} failed while encoding: {message} (code {code})")]
     Library {

@@ -1,4 +1,5 @@
-//! The encoder core: encodes the native frames of an instance losslessly, proves every one, and writes the whole file.
+//! The encoder core: encodes the native frames of an instance, losslessly unless it is told otherwise, proves every one, and
+//! writes the whole file.
 //!
 //! No sockets, no clock, no configuration file: usable alone. A new encoder is one file under `encoders` and its row in
 //! [`ENCODERS`]; a decoder likewise.
@@ -57,6 +58,7 @@ mod codestream;
 mod compress;
 mod decoded_pixels;
 mod decoders;
+mod derivation;
 mod deviation;
 mod encoder;
 mod encoders;
@@ -71,6 +73,7 @@ mod native_target;
 mod openjpeg;
 mod pair;
 mod parameters;
+mod permission;
 mod pixels;
 mod pool;
 mod profile;
@@ -103,9 +106,10 @@ pub use instance::Instance;
 pub use native_image::native_image_of;
 pub use pair::Pair;
 pub use parameters::{Exactness, Layers, Parameters};
+pub use permission::Lossy;
 pub use profile::allows;
 pub use reason::Reason;
-pub use report::{CompressError, Options, Recompress, Report};
+pub use report::{CompressError, Derived, Options, Recompress, Report};
 pub use samples_in_memory::Samples;
 pub use suitability::suitable;
 pub use verify::{VerifyError, verify};

@@ -11,8 +11,8 @@ use super::pool::{PoolError, in_order};
 use super::reason::Reason;
 use super::report::{CompressError, Options};
 use crate::dicom::{
-    DataSetErrorKind, Element, Headers, PixelCoding, Tag, TransferSyntax, Vr, VrEncoding, nested_fragments,
-    put_element_header, write_elements,
+    Element, Headers, PixelCoding, Tag, TransferSyntax, Vr, VrEncoding, nested_fragments, put_element_header,
+    write_elements,
 };
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -71,7 +71,9 @@ impl<'s> NativeTarget<'s> {
         let count = data_set.elements.len();
         let mut edits = BTreeMap::new();
         let write = |range, edits: &BTreeMap<_, _>, out: &mut dyn Write| {
-            write_elements(source, data_set, range, edits, self.headers, out).map_err(CompressError::from)
+            write_elements(source, data_set, range, edits, self.headers, out)
+                .map(drop)
+                .map_err(CompressError::from)
         };
         let Some(pixels) = &self.pixels else { return write(0..count, &edits, out) };
         let at = data_set.elements.iter().position(|element| element.tag == Tag::PIXEL_DATA);
@@ -119,11 +121,7 @@ fn has_native_length(bytes: u64) -> Result<(), CompressError> {
 }
 
 fn no_fragments_within(instance: &Instance<'_>) -> Result<(), CompressError> {
-    let found = nested_fragments(instance.source, instance.data_set).map_err(|error| match error.kind {
-        DataSetErrorKind::Io(error) => CompressError::Io(error),
-        _ => CompressError::Kept(Reason::HeaderNotRewritable(error.to_string())),
-    })?;
-    match found {
+    match nested_fragments(instance.source, instance.data_set)? {
         None => Ok(()),
         Some(tag) => {
             let said =

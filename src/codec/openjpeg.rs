@@ -5,7 +5,7 @@
 //! Every handle is destroyed by `Drop`, so an error leaks nothing, and what the library says goes into the error.
 
 use super::jpeg_2000_header::FrameHeader;
-use super::parameters::Layers;
+use super::parameters::{Layers, MOST_LAYERS};
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_char, c_void};
 use std::mem::MaybeUninit;
@@ -139,8 +139,6 @@ const NOTHING: usize = usize::MAX;
 const STREAM_BUFFER: usize = 64 << 10;
 /// What is kept of the library's words.
 const MOST_WORDS: usize = 1000;
-/// The most layers that its parameters have places for.
-const MOST_LAYERS: usize = 100;
 /// The levels of the wavelet, where the frame is large enough for them (the library's and opj_compress's default).
 const LEVELS: u32 = 5;
 

@@ -24,6 +24,35 @@ pub enum Layers {
     Psnrs(Vec<f32>),
 }
 
+impl Layers {
+    /// Whether the layers can be aimed at: up to 100, each better than the one before.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn check(&self) -> Result<(), String> {
+        let (targets, least, falling) = match self {
+            Layers::Everything => return Ok(()),
+            Layers::Ratios(ratios) => (ratios, 1.0, true),
+            Layers::Psnrs(psnrs) => (psnrs, 0.0, false),
+        };
+        if targets.is_empty() || targets.len() > MOST_LAYERS {
+            return Err(format!("there are {} layers, and there can be 1 to {MOST_LAYERS}", targets.len()));
+        }
+        if let Some(target) = targets.iter().find(|target| !target.is_finite() || **target < least) {
+            return Err(format!("{target} is no target of a layer, {least} is the least"));
+        }
+        let ordered = |pair: &[f32]| matches!(pair, [a, b] if if falling { a > b } else { a < b });
+        if !targets.windows(2).all(ordered) {
+            let order = if falling { "fall" } else { "rise" };
+            return Err(format!("layers get better one by one, so their targets must {order}"));
+        }
+        Ok(())
+    }
+}
+
+/// OpenJPEG's parameters have places for so many.
+pub(super) const MOST_LAYERS: usize = 100;
+
 /// What decoded cells owe to the cells that were encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exactness {
@@ -39,5 +68,30 @@ impl Default for Parameters {
     /// What DCMTK's encoders do when nothing is said (`near` 2, quality 90); everything of a JPEG 2000 image.
     fn default() -> Parameters {
         Parameters { near: 2, quality: 90, layers: Layers::Everything, colour_transform: true }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_get_better_one_by_one() {
+        for (layers, right) in [
+            (Layers::Everything, true),
+            (Layers::Ratios(vec![20.0, 10.0, 1.0]), true),
+            (Layers::Ratios(vec![10.0, 20.0]), false),
+            (Layers::Ratios(vec![10.0, 10.0]), false),
+            (Layers::Ratios(vec![0.5]), false),
+            (Layers::Ratios(vec![]), false),
+            (Layers::Ratios(vec![f32::NAN]), false),
+            (Layers::Psnrs(vec![30.0, 40.5]), true),
+            (Layers::Psnrs(vec![40.0, 30.0]), false),
+            (Layers::Psnrs(vec![-1.0]), false),
+            (Layers::Psnrs(vec![f32::INFINITY]), false),
+            (Layers::Psnrs((1..=101_u8).map(f32::from).collect()), false),
+        ] {
+            assert_eq!(layers.check().is_ok(), right, "{layers:?}");
+        }
     }
 }

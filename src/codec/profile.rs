@@ -55,6 +55,7 @@ const JPEG_LOSSLESS: &[&str] = &[uids::JPEG_LOSSLESS, uids::JPEG_LOSSLESS_SV1];
 const JPEG_LS: &[&str] = &[uids::JPEG_LS_LOSSLESS, uids::JPEG_LS_NEAR_LOSSLESS];
 const JPEG_LS_LOSSLESS: &[&str] = &[uids::JPEG_LS_LOSSLESS];
 // The table goes on to 38 bits of 40; the encoder is exact up to 23 of 32, of colours up to 22.
+const JPEG_2000: &[&str] = &[uids::JPEG_2000_LOSSLESS, uids::JPEG_2000];
 const JPEG_2000_LOSSLESS: &[&str] = &[uids::JPEG_2000_LOSSLESS];
 
 #[rustfmt::skip]
@@ -71,10 +72,10 @@ static PROFILE: &[Row] = &[
     row(JPEG_LS_LOSSLESS, PALETTE,    1, false, &[8, 16], 2..=16),
     row(JPEG_LS,          YBR_FULL,   3, false, &[8],     2..=8),
     row(JPEG_LS,          RGB,        3, false, &[8, 16], 2..=16),
-    row(JPEG_2000_LOSSLESS, MONOCHROME, 1, true,  &[8, 16, 32], 1..=23),
+    row(JPEG_2000,          MONOCHROME, 1, true,  &[8, 16, 32], 1..=23),
     row(JPEG_2000_LOSSLESS, PALETTE,    1, false, &[8, 16],     1..=16),
-    row(JPEG_2000_LOSSLESS, YBR_FULL,   3, false, &[8, 16, 32], 1..=22),
-    row(JPEG_2000_LOSSLESS, RGB,        3, false, &[8, 16, 32], 1..=22),
+    row(JPEG_2000,          YBR_FULL,   3, false, &[8, 16, 32], 1..=22),
+    row(JPEG_2000,          RGB,        3, false, &[8, 16, 32], 1..=22),
 ];
 
 const fn row(
@@ -152,11 +153,19 @@ mod tests {
             Photometric::Other("HSV".to_owned()),
         ];
         let mut allowed = 0;
-        for target in ["RLELossless", "JPEGLSLossless", "JPEG2000Lossless", "JPEGLossless", "JPEGLosslessSV1"]
-        {
-            let least = if target == "JPEGLSLossless" { 2 } else { 1 };
-            let jpeg_2000 = target == "JPEG2000Lossless";
+        for target in [
+            "RLELossless",
+            "JPEGLSLossless",
+            "JPEGLSNearLossless",
+            "JPEG2000Lossless",
+            "JPEG2000",
+            "JPEGLossless",
+            "JPEGLosslessSV1",
+        ] {
+            let least = if target.starts_with("JPEGLS") { 2 } else { 1 };
+            let jpeg_2000 = target.starts_with("JPEG2000");
             let any_ybr = jpeg_2000 || target.starts_with("JPEGLossless");
+            let palette = !["JPEGLSNearLossless", "JPEG2000"].contains(&target);
             for photometric in &photometric {
                 for samples in [1, 2, 3, 4] {
                     for signed in [false, true] {
@@ -179,7 +188,9 @@ mod tests {
                                     && (byte_or_word || wide)
                                     && match photometric {
                                         Photometric::Monochrome1 | Photometric::Monochrome2 => samples == 1,
-                                        Photometric::PaletteColor => samples == 1 && !signed && byte_or_word,
+                                        Photometric::PaletteColor => {
+                                            palette && samples == 1 && !signed && byte_or_word
+                                        }
                                         Photometric::Rgb => samples == 3 && !signed,
                                         Photometric::YbrFull => {
                                             samples == 3 && !signed && (bits_allocated == 8 || any_ybr)
@@ -194,7 +205,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(allowed, 931);
+        assert_eq!(allowed, 1328);
     }
 
     #[test]

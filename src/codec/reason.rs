@@ -53,6 +53,23 @@ pub enum Reason {
     /// The data set is signed, and a signature covers the bytes of the pixels as they were.
     #[error("it has a digital signature {0}, which the new encoding would break")]
     DigitalSignature(&'static str),
+    /// The encoding may change samples, and that is not allowed.
+    #[error("{0} would change samples, and lossy compression is not allowed")]
+    LossyRefused(&'static str),
+    /// Mammography, of which no sample may change.
+    #[error("it is mammography, which is not compressed with loss unless that is allowed for mammography")]
+    LossyMammography,
+    /// The samples are labels or measured quantities.
+    #[error("it is a {0}, whose samples are labels or quantities and no picture: none may change")]
+    NoPicture(String),
+    /// Some attributes are encrypted, and they describe the instance as it was.
+    #[error(
+        "it has Encrypted Attributes (0400,0500), which would describe another instance than the derived one"
+    )]
+    EncryptedAttributes,
+    /// What is derived with loss has to say of which instance.
+    #[error("it has no valid SOP Class UID and SOP Instance UID, which a derived instance has to refer to")]
+    Unidentified,
     /// Cells of one bit.
     #[error("its cells have one bit, and {target} takes {takes}")]
     OneBit {
@@ -174,6 +191,11 @@ impl Reason {
             Reason::NoPixelData => "no_pixel_data",
             Reason::FloatPixelData(_) => "float_pixel_data",
             Reason::DigitalSignature(_) => "digital_signature",
+            Reason::LossyRefused(_) => "lossy_refused",
+            Reason::LossyMammography => "lossy_mammography",
+            Reason::NoPicture(_) => "no_picture",
+            Reason::EncryptedAttributes => "encrypted_attributes",
+            Reason::Unidentified => "unidentified",
             Reason::OneBit { .. } => "one_bit",
             Reason::NotInProfile { .. } => "not_in_profile",
             Reason::HighBit { .. } => "high_bit",

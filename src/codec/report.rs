@@ -2,9 +2,12 @@
 
 use super::deviation::Deviation;
 use super::parameters::{Exactness, Parameters};
+use super::permission::Lossy;
 use super::pool::PoolError;
 use super::reason::Reason;
-use crate::dicom::{EncapsulationError, OffsetTable, RewriteError, TransferSyntax};
+use crate::dicom::{
+    DataSetError, DataSetErrorKind, EncapsulationError, OffsetTable, RewriteError, TransferSyntax, Uid,
+};
 use std::io;
 
 /// How to compress.
@@ -20,6 +23,8 @@ pub struct Options {
     pub parameters: Parameters,
     /// Whether the encoded pixel data may be larger than the native one. By default such an instance is kept as it came.
     pub may_grow: bool,
+    /// Whether samples may change. What they become is then an instance of its own, with its own UID.
+    pub lossy: Lossy,
     /// Whether pixel data that came compressed is decoded and encoded anew.
     pub recompress: Recompress,
     /// Whether the YCbCr of lossy JPEG is decoded to YBR_FULL instead of RGB.
@@ -46,6 +51,7 @@ impl Default for Options {
             encoder: None,
             parameters: Parameters::default(),
             may_grow: false,
+            lossy: Lossy::default(),
             recompress: Recompress::default(),
             keep_ybr: false,
         }
@@ -67,6 +73,8 @@ pub struct Report {
     pub exactness: Exactness,
     /// How far the decoded cells were found to lie from the native ones; `None` when verification was switched off.
     pub deviation: Option<Deviation>,
+    /// The instance that was written, where it is not the one that was given: samples may have changed.
+    pub derived: Option<Derived>,
     /// The number of frames that were encoded or decoded; 0 when only headers were written anew.
     pub frames: u32,
     /// Bytes of the native pixel data, without its pad byte.
@@ -77,11 +85,31 @@ pub struct Report {
     pub file_bytes: u64,
 }
 
+/// An instance that was derived with loss from the one that was given.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Derived {
+    /// Its SOP Instance UID.
+    pub sop_instance: Uid,
+    /// Native to encoded bytes, as its Lossy Image Compression Ratio (0028,2112) says.
+    pub ratio: f64,
+    /// Peak signal-to-noise ratio in dB, infinite when no sample changed; `None` when verification was switched off.
+    pub psnr: Option<f64>,
+}
+
 impl From<RewriteError> for CompressError {
     fn from(error: RewriteError) -> CompressError {
         match error {
             RewriteError::Io(error) => CompressError::Io(error),
             other => CompressError::Kept(Reason::HeaderNotRewritable(other.to_string())),
+        }
+    }
+}
+
+impl From<DataSetError> for CompressError {
+    fn from(error: DataSetError) -> CompressError {
+        match error.kind {
+            DataSetErrorKind::Io(error) => CompressError::Io(error),
+            _ => CompressError::Kept(Reason::HeaderNotRewritable(error.to_string())),
         }
     }
 }

@@ -1,6 +1,9 @@
 //! What can be said for and against encoding an instance before a single cell is looked at.
 
 use super::instance::Instance;
+use super::pair::Pair;
+use super::parameters::Exactness;
+use super::permission::may_lose;
 use super::pixels::Pixels;
 use super::profile::allows;
 use super::reason::Reason;
@@ -20,17 +23,21 @@ pub fn suitable(
     target: &TransferSyntax,
     options: &Options,
 ) -> Result<(), CompressError> {
-    suitable_pixels(instance, target, options).map(drop)
-}
-
-/// As [`suitable`], with the pixels of the instance.
-pub(super) fn suitable_pixels<'s>(
-    instance: &Instance<'s>,
-    target: &TransferSyntax,
-    options: &Options,
-) -> Result<Pixels<'s>, CompressError> {
     if target.pixel_coding != PixelCoding::Encapsulated {
         return Err(CompressError::Kept(Reason::NoEncoder(target.keyword.to_owned())));
     }
-    Pixels::of(instance, options, |image| allows(target, image))
+    let pair = Pair::of(target, options).map_err(CompressError::Kept)?;
+    suitable_pixels(instance, target, pair.encoder.exactness(&options.parameters), options).map(drop)
+}
+
+/// As [`suitable`], with the pixels of the instance, for an encoder as exact as that.
+pub(super) fn suitable_pixels<'s>(
+    instance: &Instance<'s>,
+    target: &TransferSyntax,
+    exactness: Exactness,
+    options: &Options,
+) -> Result<Pixels<'s>, CompressError> {
+    let pixels = Pixels::of(instance, options, |image| allows(target, image))?;
+    may_lose(instance, target, exactness, options)?;
+    Ok(pixels)
 }

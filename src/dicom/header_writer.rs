@@ -59,6 +59,21 @@ pub fn put_element_header(
     out.write_all(&header)
 }
 
+/// Appends an item with these elements, in Explicit VR Little Endian, to the value of a sequence; the values are padded.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidInput`] when a value is too long for its VR, or the item for its length.
+pub fn put_sequence_item(out: &mut Vec<u8>, elements: &[(Tag, Vr, &[u8])]) -> io::Result<()> {
+    let mut item = Vec::new();
+    for (tag, vr, value) in elements {
+        put_element(&mut item, *tag, *vr, value)?;
+    }
+    let length = u32::try_from(item.len()).ok().filter(|length| *length != UNDEFINED_LENGTH);
+    put_item(out, Tag::ITEM, length.ok_or(io::ErrorKind::InvalidInput)?);
+    out.append(&mut item);
+    Ok(())
+}
+
 /// Bytes of the header of an element of this VR.
 pub(super) fn header_length(vr: Vr) -> u64 {
     if vr.is_long_form() { LONG_HEADER } else { 8 }
@@ -166,6 +181,14 @@ mod tests {
         assert_eq!(element(Vr::AE, b"ABC"), *b"\x28\0\x10\0AE\x04\0ABC ");
         assert_eq!(element(Vr::UT, b"a"), *b"\x28\0\x10\0UT\0\0\x02\0\0\0a ");
         assert_eq!(element(Vr::OB, b"a"), *b"\x28\0\x10\0OB\0\0\x02\0\0\0a\0");
+    }
+
+    #[test]
+    fn items_have_the_length_of_their_elements() {
+        let mut out = vec![9];
+        put_sequence_item(&mut out, &[(Tag::ROWS, Vr::UI, b"1.2"), (Tag::COLUMNS, Vr::US, &[1, 2])]).unwrap();
+        let expected = b"\x09\xFE\xFF\0\xE0\x16\0\0\0\x28\0\x10\0UI\x04\x001.2\0\x28\0\x11\0US\x02\0\x01\x02";
+        assert_eq!(out, *expected);
     }
 
     #[test]

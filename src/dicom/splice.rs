@@ -39,7 +39,11 @@ impl Edit {
     }
 }
 
-/// Writes the elements `indexes` of the outermost level, with `edits`, in Explicit VR Little Endian.
+/// Where the values of replaced elements begin, counted from the first byte that was written.
+pub type Places = BTreeMap<Tag, u64>;
+
+/// Writes the elements `indexes` of the outermost level, with `edits`, in Explicit VR Little Endian. Gives where the values
+/// of those that were replaced lie.
 ///
 /// # Errors
 /// As [`write_elements`].
@@ -49,7 +53,7 @@ pub fn write_as_explicit(
     indexes: Range<usize>,
     edits: &BTreeMap<Tag, Edit>,
     out: &mut dyn Write,
-) -> Result<(), RewriteError> {
+) -> Result<Places, RewriteError> {
     write_elements(source, data_set, indexes, edits, Headers::Explicit, out)
 }
 
@@ -72,7 +76,7 @@ pub fn write_elements(
     edits: &BTreeMap<Tag, Edit>,
     headers: Headers,
     out: &mut dyn Write,
-) -> Result<(), RewriteError> {
+) -> Result<Places, RewriteError> {
     let elements = data_set.elements.get(indexes.clone()).unwrap_or_default();
     let stale = stale_groups(data_set, &indexes, edits);
     let written = match headers {
@@ -80,7 +84,8 @@ pub fn write_elements(
         Headers::Implicit => VrEncoding::ImplicitLittle,
     };
     let rewriter = (data_set.vr_encoding != written).then(|| Rewriter::new(source, data_set, headers));
-    let mut output = Output { source, rewriter, headers, out, run: 0..0 };
+    let out = Counted { out, written: 0 };
+    let mut output = Output { source, rewriter, headers, out, run: 0..0, places: Places::new() };
 
     let present: BTreeSet<Tag> =
         elements.iter().map(|element| element.tag).filter(|tag| edits.contains_key(tag)).collect();
@@ -102,7 +107,8 @@ pub fn write_elements(
     for (tag, edit) in added {
         output.edit(*tag, edit)?;
     }
-    output.flush()
+    output.flush()?;
+    Ok(output.places)
 }
 
 /// The groups whose length is not what it was.
@@ -116,15 +122,34 @@ struct Output<'a> {
     /// None when elements are copied as they are.
     rewriter: Option<Rewriter<'a>>,
     headers: Headers,
-    out: &'a mut dyn Write,
+    out: Counted<'a>,
     /// Bytes of the source that are due, so that neighbours are copied in one go.
     run: Range<u64>,
+    places: Places,
+}
+
+/// A writer that knows how much went through it.
+struct Counted<'a> {
+    out: &'a mut dyn Write,
+    written: u64,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.written += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 impl Output<'_> {
     fn element(&mut self, element: &Element) -> Result<(), RewriteError> {
         if let Some(rewriter) = &self.rewriter {
-            return rewriter.element(element, self.out);
+            return rewriter.element(element, &mut self.out);
         }
         if self.run.end != element.start {
             self.flush()?;
@@ -139,7 +164,8 @@ impl Output<'_> {
             self.flush()?;
             let length =
                 u32::try_from(value.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-            put_element_header(self.headers, tag, *vr, length, self.out)?;
+            put_element_header(self.headers, tag, *vr, length, &mut self.out)?;
+            self.places.insert(tag, self.out.written);
             self.out.write_all(value)?;
         }
         Ok(())

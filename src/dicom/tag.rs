@@ -110,8 +110,15 @@ tags! {
     STUDY_DESCRIPTION = (0x0008, 0x1030), "Study Description";
     SERIES_DESCRIPTION = (0x0008, 0x103E), "Series Description";
     MANUFACTURER_MODEL_NAME = (0x0008, 0x1090), "Manufacturer's Model Name";
+    CODE_VALUE = (0x0008, 0x0100), "Code Value";
+    CODING_SCHEME_DESIGNATOR = (0x0008, 0x0102), "Coding Scheme Designator";
+    CODE_MEANING = (0x0008, 0x0104), "Code Meaning";
+    REFERENCED_SOP_CLASS_UID = (0x0008, 0x1150), "Referenced SOP Class UID";
+    REFERENCED_SOP_INSTANCE_UID = (0x0008, 0x1155), "Referenced SOP Instance UID";
     DERIVATION_DESCRIPTION = (0x0008, 0x2111), "Derivation Description";
     SOURCE_IMAGE_SEQUENCE = (0x0008, 0x2112), "Source Image Sequence";
+    FRAME_TYPE = (0x0008, 0x9007), "Frame Type";
+    DERIVATION_CODE_SEQUENCE = (0x0008, 0x9215), "Derivation Code Sequence";
     PATIENT_NAME = (0x0010, 0x0010), "Patient's Name";
     PATIENT_ID = (0x0010, 0x0020), "Patient ID";
     BODY_PART_EXAMINED = (0x0018, 0x0015), "Body Part Examined";
@@ -120,6 +127,12 @@ tags! {
     STUDY_ID = (0x0020, 0x0010), "Study ID";
     SERIES_NUMBER = (0x0020, 0x0011), "Series Number";
     INSTANCE_NUMBER = (0x0020, 0x0013), "Instance Number";
+
+    PURPOSE_OF_REFERENCE_CODE_SEQUENCE = (0x0040, 0xA170), "Purpose of Reference Code Sequence";
+    ENCRYPTED_ATTRIBUTES_SEQUENCE = (0x0400, 0x0500), "Encrypted Attributes Sequence";
+
+    SHARED_FUNCTIONAL_GROUPS_SEQUENCE = (0x5200, 0x9229), "Shared Functional Groups Sequence";
+    PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE = (0x5200, 0x9230), "Per-frame Functional Groups Sequence";
 
     // PS3.3 section C.7.6.3 and C.7.6.6: image pixels.
     SAMPLES_PER_PIXEL = (0x0028, 0x0002), "Samples per Pixel";
@@ -134,6 +147,8 @@ tags! {
     PIXEL_REPRESENTATION = (0x0028, 0x0103), "Pixel Representation";
     SMALLEST_IMAGE_PIXEL_VALUE = (0x0028, 0x0106), "Smallest Image Pixel Value";
     LARGEST_IMAGE_PIXEL_VALUE = (0x0028, 0x0107), "Largest Image Pixel Value";
+    SMALLEST_PIXEL_VALUE_IN_SERIES = (0x0028, 0x0108), "Smallest Pixel Value in Series";
+    LARGEST_PIXEL_VALUE_IN_SERIES = (0x0028, 0x0109), "Largest Pixel Value in Series";
     PIXEL_PADDING_VALUE = (0x0028, 0x0120), "Pixel Padding Value";
     LOSSY_IMAGE_COMPRESSION = (0x0028, 0x2110), "Lossy Image Compression";
     LOSSY_IMAGE_COMPRESSION_RATIO = (0x0028, 0x2112), "Lossy Image Compression Ratio";
@@ -172,8 +187,12 @@ mod tests {
             let entry = dicom_dictionary_std::StandardDataDictionary
                 .by_tag(dicom_core::Tag(tag.group, tag.element))
                 .unwrap_or_else(|| panic!("{tag} is not in the dictionary"));
-            let keyword: String =
-                name.replace("'s", "").split(' ').map(|word| word[..1].to_uppercase() + &word[1..]).collect();
+            let keyword: String = name
+                .replace("'s", "")
+                .replace('-', " ")
+                .split(' ')
+                .map(|word| word[..1].to_uppercase() + &word[1..])
+                .collect();
             assert_eq!(entry.alias(), keyword, "{tag}");
         }
     }

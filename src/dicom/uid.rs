@@ -83,6 +83,14 @@ impl Uid {
         Uid(format!("2.25.{}", (random() & others) | version_and_variant).into())
     }
 
+    /// The UID of 128 bits that were made by some other means, under the root 2.25: all bits count but those six that say
+    /// that (RFC 9562, a version 8 UUID).
+    pub fn of_bits(bits: u128) -> Uid {
+        let version_and_variant = (0x8 << 76) | (0x2 << 62);
+        let others = !((0xF << 76) | (0x3 << 62));
+        Uid(format!("2.25.{}", (bits & others) | version_and_variant).into())
+    }
+
     /// The characters, without padding.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -2,13 +2,14 @@
 
 use super::scan::Scanned;
 use super::status::Failure;
-use crate::codec::{self, CompressError, Options, Reason, Report};
+use crate::codec::{self, CompressError, Reason, Report};
 use crate::dicom::{FileMeta, Limits, Source, Tag, TransferSyntax, in_pieces};
 use crate::net::Received;
 use crate::observe::Counters;
 use crate::queue::Queue;
 use crate::rule::{Compress, Decision, Facts, Otherwise, Rules};
 use crate::store::{Digest, Draft, Identity, Receipt, ReceiptOutcome, Stored, Tree};
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -82,7 +83,8 @@ impl Node {
             keep(compress, received, reason, label, &mut draft)?;
         }
         let file_bytes = draft.len();
-        let stored = self.tree.commit(draft, label.identity, &label.digest)?;
+        let stored =
+            self.tree.commit(draft, &written(label.identity, condensed.as_ref().ok()), &label.digest)?;
         Ok(Arrival { stored, condensed: Some(condensed), file_bytes, rule: None, queued: 0 })
     }
 
@@ -117,11 +119,20 @@ fn condense(
         Err(reason) => return Ok(Err(reason.clone())),
     };
     let meta = label.file_meta(label.received, ReceiptOutcome::Condensed, None);
-    let options = Options { verify: compress.verify, ..Options::default() };
-    match codec::compress(scanned.source(), data_set, target, &meta, &options, draft) {
+    match codec::compress(scanned.source(), data_set, target, &meta, &compress.options(), draft) {
         Ok(report) => Ok(Ok(report)),
         Err(CompressError::Kept(reason)) => Ok(Err(reason)),
         Err(CompressError::Io(error)) => Err(draft.failure(error).into()),
+    }
+}
+
+/// The identity of what was written: where samples may have changed, that of a derived instance.
+fn written<'i>(received: &'i Identity, report: Option<&Report>) -> Cow<'i, Identity> {
+    match report.and_then(|report| report.derived.as_ref()) {
+        None => Cow::Borrowed(received),
+        Some(derived) => {
+            Cow::Owned(Identity { sop_instance: derived.sop_instance.clone(), ..received.clone() })
+        }
     }
 }
 

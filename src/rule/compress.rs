@@ -1,6 +1,6 @@
 //! What received instances are condensed to: the settings of `[compress]`, which each rule inherits.
 
-use crate::codec::ENCODERS;
+use crate::codec::{ENCODERS, Exactness, Layers, Lossy, Options, Parameters};
 use crate::dicom::{TRANSFER_SYNTAXES, TransferSyntax};
 use serde::Deserialize;
 use std::fmt;
@@ -9,13 +9,24 @@ use std::fmt;
 const NONE: &str = "none";
 
 /// What received instances are condensed to.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Compress {
     /// The transfer syntax to store, as a keyword such as `"JPEGLSLossless"` or a UID; `"none"` keeps what came.
     pub to: Target,
     /// Decode every encoded frame again and compare it with the received samples before it counts.
     pub verify: bool,
+    /// Whether samples may change: `"refused"`, `"allowed"` (but for mammography) or `"allowed-for-mammography"` too.
+    pub lossy: Lossy,
+    /// JPEG-LS Near-Lossless: the largest error of a sample, 0 to 255.
+    pub near: u8,
+    /// JPEG 2000: native to encoded size, one number for each quality layer, falling; none of these and none of `psnrs`
+    /// loses nothing.
+    pub ratios: Vec<f32>,
+    /// JPEG 2000, instead of `ratios`: peak signal-to-noise ratios in dB, one number for each quality layer, rising.
+    pub psnrs: Vec<f32>,
+    /// JPEG 2000: whether RGB is decorrelated before it is encoded.
+    pub colour_transform: bool,
     /// What to do with an instance that cannot be condensed.
     pub otherwise: Otherwise,
 }
@@ -39,7 +50,17 @@ pub enum Otherwise {
 impl Default for Compress {
     fn default() -> Self {
         let to = Target(TransferSyntax::of_name("JPEGLSLossless"));
-        Self { to, verify: true, otherwise: Otherwise::Keep }
+        let Parameters { near, colour_transform, .. } = Parameters::default();
+        Self {
+            to,
+            verify: true,
+            lossy: Lossy::Refused,
+            near,
+            ratios: Vec::new(),
+            psnrs: Vec::new(),
+            colour_transform,
+            otherwise: Otherwise::Keep,
+        }
     }
 }
 
@@ -47,6 +68,40 @@ impl Compress {
     /// The transfer syntax to condense into; `None` keeps what came.
     pub fn target(&self) -> Option<&'static TransferSyntax> {
         self.to.0
+    }
+
+    /// What the encoder core is asked to do.
+    pub fn options(&self) -> Options {
+        let layers = match (&self.ratios[..], &self.psnrs[..]) {
+            ([], []) => Layers::Everything,
+            ([], psnrs) => Layers::Psnrs(psnrs.to_vec()),
+            (ratios, _) => Layers::Ratios(ratios.to_vec()),
+        };
+        let (near, colour_transform) = (self.near, self.colour_transform);
+        let parameters = Parameters { near, layers, colour_transform, ..Parameters::default() };
+        Options { verify: self.verify, lossy: self.lossy, parameters, ..Options::default() }
+    }
+
+    /// What contradicts itself, one sentence a fault, each beginning with its key.
+    pub fn check(&self) -> Vec<String> {
+        let Options { parameters, .. } = self.options();
+        let encoder = self
+            .target()
+            .and_then(|target| ENCODERS.iter().find(|encoder| encoder.transfer_syntax() == target.uid));
+        let exact = encoder.is_none_or(|encoder| encoder.exactness(&parameters) == Exactness::Exact);
+        let mut faults = Vec::new();
+        if !exact && self.lossy == Lossy::Refused {
+            let allowed = Lossy::Allowed.name();
+            faults.push(format!("to: {} changes samples, which needs lossy = {allowed:?}", self.to));
+        }
+        if !self.ratios.is_empty() && !self.psnrs.is_empty() {
+            faults.push("psnrs: there are ratios too, and only one of both can be aimed at".to_owned());
+        }
+        if let Err(fault) = parameters.layers.check() {
+            let key = if self.ratios.is_empty() { "psnrs" } else { "ratios" };
+            faults.push(format!("{key}: {fault}"));
+        }
+        faults
     }
 }
 

@@ -6,7 +6,7 @@ use super::one_rule::Rule;
 use crate::net::Priority;
 
 /// What is done with an instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
     /// The name of the rule that decided; `None` where no rule fits.
     pub rule: Option<String>,

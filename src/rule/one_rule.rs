@@ -3,6 +3,7 @@
 use super::compress::{Compress, Otherwise, Target};
 use super::condition::{OneOf, SopClassPattern, TransferSyntaxPattern};
 use super::facts::Facts;
+use crate::codec::Lossy;
 use crate::dicom::Wildcard;
 use crate::net::{AddressRange, Priority};
 use serde::Deserialize;
@@ -44,6 +45,16 @@ pub struct Rule {
     pub to: Option<Target>,
     /// Instead of `compress.verify`.
     pub verify: Option<bool>,
+    /// Instead of `compress.lossy`.
+    pub lossy: Option<Lossy>,
+    /// Instead of `compress.near`.
+    pub near: Option<u8>,
+    /// Instead of `compress.ratios` and `compress.psnrs`.
+    pub ratios: Option<Vec<f32>>,
+    /// Instead of `compress.psnrs` and `compress.ratios`.
+    pub psnrs: Option<Vec<f32>>,
+    /// Instead of `compress.colour_transform`.
+    pub colour_transform: Option<bool>,
     /// Instead of `compress.otherwise`.
     pub otherwise: Option<Otherwise>,
     /// The names of the peers that the instance is forwarded to.
@@ -70,10 +81,23 @@ impl Rule {
     /// What `[compress]` becomes for its instances: its own settings where it has them.
     pub(super) fn compress(&self, inherited: &Compress) -> Compress {
         // Taken apart by name, so that a setting that is added to `[compress]` is not forgotten here.
-        let Compress { to, verify, otherwise } = inherited.clone();
+        let Compress { to, verify, lossy, near, ratios, psnrs, colour_transform, otherwise } =
+            inherited.clone();
+        // Whoever says one of both does not mean the other one that was said elsewhere.
+        let (ratios, psnrs) = match (&self.ratios, &self.psnrs) {
+            (None, None) => (ratios, psnrs),
+            (own_ratios, own_psnrs) => {
+                (own_ratios.clone().unwrap_or_default(), own_psnrs.clone().unwrap_or_default())
+            }
+        };
         Compress {
             to: self.to.unwrap_or(to),
             verify: self.verify.unwrap_or(verify),
+            lossy: self.lossy.unwrap_or(lossy),
+            near: self.near.unwrap_or(near),
+            ratios,
+            psnrs,
+            colour_transform: self.colour_transform.unwrap_or(colour_transform),
             otherwise: self.otherwise.unwrap_or(otherwise),
         }
     }

@@ -26,13 +26,16 @@ from pydicom import dcmread
 # Decoders that need no file on disk, and DCMTK's command, a syntax.
 PLUGINS = {
     profiles.JPEG_LS: ("pylibjpeg", "pyjpegls", "gdcm"),
+    profiles.JPEG_LS_NEAR: ("pylibjpeg", "pyjpegls", "gdcm"),
     profiles.RLE: ("pylibjpeg", "pydicom"),
     profiles.JPEG_2000: ("pylibjpeg", "gdcm"),
+    profiles.JPEG_2000_LOSSY: ("pylibjpeg", "gdcm"),
     profiles.JPEG_LOSSLESS: ("pylibjpeg", "gdcm"),
     profiles.JPEG_LOSSLESS_SV1: ("pylibjpeg", "gdcm"),
 }
 DCMTK = {
     profiles.JPEG_LS: "dcmdjpls",
+    profiles.JPEG_LS_NEAR: "dcmdjpls",
     profiles.RLE: "dcmdrle",
     profiles.JPEG_LOSSLESS: "dcmdjpeg",
     profiles.JPEG_LOSSLESS_SV1: "dcmdjpeg",

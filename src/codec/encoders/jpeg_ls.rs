@@ -1,4 +1,4 @@
-//! JPEG-LS Lossless encoder (PS3.5 8.2.3 and A.4.3) over CharLS: one codestream a frame, NEAR 0, colour in sample interleave.
+//! JPEG-LS encoders (PS3.5 8.2.3 and A.4.3) over CharLS: one codestream a frame, colour in sample interleave.
 
 use super::super::cells;
 use super::super::charls::{self, FrameHeader};
@@ -7,10 +7,23 @@ use super::super::parameters::{Exactness, Parameters};
 use super::super::scratch::{self, Buffer};
 use crate::dicom::{ImagePixel, uids};
 
-/// JPEG-LS Lossless by CharLS.
-pub(super) struct JpegLs;
+/// JPEG-LS by CharLS, for one of the two transfer syntaxes.
+pub(super) struct JpegLs {
+    transfer_syntax: &'static str,
+}
 
 const NAME: &str = "charls";
+
+impl JpegLs {
+    /// JPEG-LS Lossless: NEAR is 0.
+    pub(super) const LOSSLESS: JpegLs = JpegLs { transfer_syntax: uids::JPEG_LS_LOSSLESS };
+    /// JPEG-LS Near-Lossless: NEAR is what the parameters say; 0 loses nothing.
+    pub(super) const NEAR_LOSSLESS: JpegLs = JpegLs { transfer_syntax: uids::JPEG_LS_NEAR_LOSSLESS };
+
+    fn near(&self, parameters: &Parameters) -> u8 {
+        if self.transfer_syntax == uids::JPEG_LS_LOSSLESS { 0 } else { parameters.near }
+    }
+}
 
 impl Encoder for JpegLs {
     fn name(&self) -> &'static str {
@@ -18,10 +31,15 @@ impl Encoder for JpegLs {
     }
 
     fn transfer_syntax(&self) -> &'static str {
-        uids::JPEG_LS_LOSSLESS
+        self.transfer_syntax
     }
 
-    fn encode(&self, frame: &Frame<'_>, _: &Parameters, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    fn encode(
+        &self,
+        frame: &Frame<'_>,
+        parameters: &Parameters,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
         let image = frame.image;
         let header = frame_header(image)
             .ok_or_else(|| EncodeError::Unsupported { encoder: NAME, image: describe(image) })?;
@@ -30,13 +48,19 @@ impl Encoder for JpegLs {
             let (expected, found) = (expected as u64, frame.cells.len() as u64);
             return Err(EncodeError::FrameLength { expected, found });
         }
+        let near = near_of(self.near(parameters), &header);
+        // A decoder gives what lies within NEAR, if need be beyond what Bits Stored can hold, where the sign changes.
+        let is_bounded = !image.signed && u32::from(image.bits_stored) == header.precision;
+        if near > 0 && !is_bounded && !cells::keep_away_from_the_ends(frame.cells, image, near) {
+            return Err(EncodeError::BeyondTheEnds { near });
+        }
         let encoded = if image.planar == 1 && image.samples > 1 {
             scratch::with(&PIXELS, |pixels| {
                 cells::interleave(frame.cells, usize::from(image.samples), header.bytes_per_sample(), pixels);
-                charls::encode(pixels, &header, out)
+                charls::encode(pixels, &header, near, out)
             })
         } else {
-            charls::encode(frame.cells, &header, out)
+            charls::encode(frame.cells, &header, near, out)
         };
         encoded.map_err(|error| EncodeError::Library {
             library: "CharLS",
@@ -50,8 +74,18 @@ impl Encoder for JpegLs {
         ImagePixel { planar: 0, ..image.clone() }
     }
 
-    fn exactness(&self, _: &Parameters) -> Exactness {
-        Exactness::Exact
+    fn exactness(&self, parameters: &Parameters) -> Exactness {
+        match self.near(parameters) {
+            0 => Exactness::Exact,
+            near => Exactness::Within(near.into()),
+        }
+    }
+
+    fn settings(&self, parameters: &Parameters) -> String {
+        match self.near(parameters) {
+            0 => String::new(),
+            near => format!("NEAR {near}"),
+        }
     }
 
     fn keeps_unused_bits(&self) -> bool {
@@ -62,6 +96,12 @@ impl Encoder for JpegLs {
 thread_local! {
     /// The pixels of a frame that came plane by plane.
     static PIXELS: Buffer = const { Buffer::new(Vec::new()) };
+}
+
+/// NEAR is at most half of MAXVAL (C.2.3).
+fn near_of(near: u8, header: &FrameHeader) -> u8 {
+    let most = (1_u32 << (header.precision - 1)) - 1;
+    u8::try_from(most).map_or(near, |most| near.min(most))
 }
 
 /// The frame header for an image, or `None` when JPEG-LS or this encoder has no form for it.

@@ -9,9 +9,11 @@ use super::encoder::Encoder;
 
 /// Every encoder. Of several for one transfer syntax the first is used unless another is named.
 pub static ENCODERS: &[&dyn Encoder] = &[
-    &jpeg_ls::JpegLs,
+    &jpeg_ls::JpegLs::LOSSLESS,
+    &jpeg_ls::JpegLs::NEAR_LOSSLESS,
     &rle::Rle,
-    &jpeg_2000::Jpeg2000Lossless,
+    &jpeg_2000::Jpeg2000::LOSSLESS,
+    &jpeg_2000::Jpeg2000::ANY,
     &jpeg_lossless::JpegLossless::SV1,
     &jpeg_lossless::JpegLossless::PROCESS_14,
 ];
