@@ -266,7 +266,7 @@ fn damaged_data_sets_are_written_again_or_refused() {
             let mut out = Vec::new();
             let all = 0..data_set.elements.len();
             match write_as_explicit(&bytes, &data_set, all, &BTreeMap::new(), &mut out) {
-                Ok(()) => {
+                Ok(_) => {
                     let again = walk(&out, VrEncoding::ExplicitLittle, &Limits::default());
                     again.unwrap_or_else(|error| panic!("{}: {error}", case.path));
                     written += 1;

@@ -1,10 +1,11 @@
 //! Writes an instance in another transfer syntax, as a whole Part 10 file, every frame proven (PS3.5 A.4, PS3.10 7).
 
 use super::attributes::{image_edits, mark_lossy, without_fragments};
+use super::deflated_data_set::{self, DeflatedDataSet};
 use super::derivation::Derivation;
 use super::frame_job::FrameJob;
 use super::instance::Instance;
-use super::native_target::{NativeTarget, headers_of};
+use super::native_target::{NativeTarget, form_of};
 use super::pair::Pair;
 use super::parameters::Exactness;
 use super::pixels::Pixels;
@@ -34,7 +35,8 @@ use std::sync::{Mutex, PoisonError};
 /// Where samples may change, which `options.lossy` has to allow, what is written is an instance of its own that says of
 /// which one it derives, and how: see [`Derived`].
 ///
-/// A native target (Explicit or Implicit VR Little Endian) may have any kind of instance.
+/// A native target (Explicit or Implicit VR Little Endian, or Deflated Explicit VR Little Endian) may have any kind of
+/// instance. What is deflated is inflated again and compared, and has to be smaller than what came native.
 ///
 /// Waits for the codec pool; must not be called from within it.
 ///
@@ -49,9 +51,9 @@ pub fn compress<W: Write + Seek>(
     options: &Options,
     out: &mut W,
 ) -> Result<Report, CompressError> {
-    if let Some(headers) = headers_of(target) {
+    if let Some(form) = form_of(target) {
         let instance = Instance::of(source, data_set, meta);
-        return write_native(&NativeTarget::of(instance, headers, options)?, target, meta, out);
+        return write_native(&NativeTarget::of(instance, form, options)?, target, meta, options.verify, out);
     }
     let pair = Pair::of(target, options).map_err(CompressError::Kept)?;
     compress_with(pair, source, data_set, target, meta, options, out)
@@ -123,7 +125,8 @@ pub fn compress_with<W: Write + Seek>(
     let patched = derivation.as_ref().map(|derivation| derivation.patched(source));
     let source = patched.as_ref().map_or(source, |patched| patched as &dyn Source);
     let places = write_as_explicit(source, data_set, 0..at, &edits, &mut out)?;
-    let limit = SizeLimit::new(if options.may_grow { u64::MAX } else { native_bytes }, table, image.frames);
+    let may_grow = options.may_grow || !pair.encoder.is_to_shrink();
+    let limit = SizeLimit::new(if may_grow { u64::MAX } else { native_bytes }, table, image.frames);
     let job = FrameJob {
         pair,
         verify: options.verify,
@@ -193,26 +196,43 @@ fn write_native<W: Write + Seek>(
     native: &NativeTarget<'_>,
     target: &'static TransferSyntax,
     meta: &FileMeta,
+    verify: bool,
     out: &mut W,
 ) -> Result<Report, CompressError> {
     let start = out.stream_position()?;
     let mut out = BufWriter::with_capacity(WRITE_BUFFER, out);
     FileMeta { transfer_syntax: target.uid.to_owned(), ..meta.clone() }.write(&mut out)?;
-    native.write(&mut out)?;
+    let deflated = if native.form.deflated {
+        let mut deflater = DeflatedDataSet::new(&mut out, verify);
+        native.write(&mut deflater)?;
+        let deflated = deflater.finish()?;
+        if deflated.proven == Some(false) {
+            return Err(CompressError::Kept(Reason::NotInflated));
+        }
+        let native_bytes = native.instance.source.len();
+        if native.pixels.is_none() && deflated.deflated_bytes >= native_bytes {
+            return Err(CompressError::Kept(Reason::Grew { native_bytes }));
+        }
+        Some(deflated)
+    } else {
+        native.write(&mut out)?;
+        None
+    };
     out.flush()?;
     let pixels = native.pixels.as_ref();
-    let native_bytes = native.pixel_bytes();
+    let pixel_bytes = native.pixel_bytes();
+    let proven = deflated.and_then(|deflated| deflated.proven);
     Ok(Report {
         target,
         decoder: pixels.and_then(|pixels| pixels.decoded_by),
-        encoder: None,
-        verified_by: pixels.and_then(|pixels| pixels.witness),
+        encoder: deflated.map(|_| deflated_data_set::NAME),
+        verified_by: proven.map(|_| deflated_data_set::NAME).or(pixels.and_then(|pixels| pixels.witness)),
         exactness: Exactness::Exact,
         deviation: None,
         derived: None,
         frames: pixels.map_or(0, |pixels| pixels.image.frames),
-        native_bytes,
-        encoded_bytes: native_bytes,
+        native_bytes: deflated.map_or(pixel_bytes, |deflated| deflated.bytes),
+        encoded_bytes: deflated.map_or(pixel_bytes, |deflated| deflated.deflated_bytes),
         file_bytes: out.stream_position()? - start,
     })
 }
@@ -338,7 +358,8 @@ mod tests {
                     assert_eq!(report.file_bytes, file.len() as u64);
                     assert_eq!(report.native_bytes, cells.len() as u64);
                     assert_eq!((report.frames, report.target.uid), (image.frames, target));
-                    assert!(report.encoded_bytes < report.native_bytes && report.verified_by.is_some());
+                    assert!(report.encoded_bytes < report.native_bytes || !encoder.is_to_shrink());
+                    assert!(report.verified_by.is_some());
                     let (meta, body, data_set, decoded) = read(&file, &image);
                     assert_eq!(
                         (meta.transfer_syntax.as_str(), meta.sop_instance.as_str()),
@@ -446,7 +467,7 @@ mod tests {
         let image = ImagePixel { bits_stored: 16, high_bit: 15, signed: false, ..image() };
         let noise = noise(image.native_bytes().unwrap() as usize, 1);
         let bytes = instance(explicit, &image, &noise, &[]);
-        for encoder in encoders(&image) {
+        for encoder in encoders(&image).filter(|encoder| encoder.is_to_shrink()) {
             let reason = reason(run(explicit, &bytes, encoder.transfer_syntax(), &Options::default()));
             assert_eq!(reason, Reason::Grew { native_bytes: noise.len() as u64 });
         }

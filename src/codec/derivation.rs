@@ -308,7 +308,7 @@ fn known<T>(value: Result<Option<T>, ValueError>) -> Result<Option<T>, CompressE
 mod tests {
     use super::super::compress::compress;
     use super::super::encoders::ENCODERS;
-    use super::super::permission::Lossy;
+    use super::super::lossy::Lossy;
     use super::super::report::{Options, Report};
     use super::super::testing::{self, cells};
     use super::*;

@@ -45,6 +45,11 @@ pub trait Encoder: Sync {
         String::new()
     }
 
+    /// Whether what it encodes is to become smaller than native cells, and is kept native where it does not.
+    fn is_to_shrink(&self) -> bool {
+        true
+    }
+
     /// Whether the codestream carries the bits above Bits Stored (0028,0101) too.
     fn keeps_unused_bits(&self) -> bool;
 }

@@ -1,4 +1,5 @@
-//! Writes an instance in a native transfer syntax: Explicit or Implicit VR Little Endian (PS3.5 8.1, A.1 and A.2).
+//! Writes an instance in a native transfer syntax: Explicit or Implicit VR Little Endian, or deflated (PS3.5 8.1, A.1, A.2
+//! and A.5).
 //!
 //! Encapsulated pixel data is decoded frame by frame and written as it comes, so that a large multi-frame image never lies
 //! in memory. What is native already, and what has no pixels at all, only gets the other headers.
@@ -11,27 +12,37 @@ use super::pool::{PoolError, in_order};
 use super::reason::Reason;
 use super::report::{CompressError, Options};
 use crate::dicom::{
-    Element, Headers, PixelCoding, Tag, TransferSyntax, Vr, VrEncoding, nested_fragments, put_element_header,
-    write_elements,
+    BitWriter, Element, Headers, PixelCoding, Tag, TransferSyntax, Vr, nested_fragments, put_element_header,
+    uids, write_elements,
 };
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
 
-/// How elements are written in a native transfer syntax; `None` when nothing here writes it.
-pub(super) fn headers_of(target: &TransferSyntax) -> Option<Headers> {
-    match (target.pixel_coding, target.vr_encoding) {
-        _ if target.retired => None,
-        (PixelCoding::Native, VrEncoding::ExplicitLittle) => Some(Headers::Explicit),
-        (PixelCoding::Native, VrEncoding::ImplicitLittle) => Some(Headers::Implicit),
-        _ => None,
-    }
+/// How a native transfer syntax is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Form {
+    /// Of its elements.
+    pub(super) headers: Headers,
+    /// Whether the whole data set is deflated.
+    pub(super) deflated: bool,
 }
+
+/// How a native transfer syntax is written; `None` when nothing here writes it.
+pub(super) fn form_of(target: &TransferSyntax) -> Option<Form> {
+    FORMS.iter().find(|(uid, _)| *uid == target.uid).map(|(_, form)| *form)
+}
+
+const FORMS: &[(&str, Form)] = &[
+    (uids::IMPLICIT_VR_LITTLE_ENDIAN, Form { headers: Headers::Implicit, deflated: false }),
+    (uids::EXPLICIT_VR_LITTLE_ENDIAN, Form { headers: Headers::Explicit, deflated: false }),
+    (uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, Form { headers: Headers::Explicit, deflated: true }),
+];
 
 /// An instance on its way into a native transfer syntax.
 pub(super) struct NativeTarget<'s> {
-    instance: Instance<'s>,
-    headers: Headers,
+    pub(super) instance: Instance<'s>,
+    pub(super) form: Form,
     /// What has to be decoded; none when the data set is native or has no pixels.
     pub(super) pixels: Option<Pixels<'s>>,
 }
@@ -43,7 +54,7 @@ impl<'s> NativeTarget<'s> {
     /// The reason to keep the instance as received; or the source's own error.
     pub(super) fn of(
         instance: Instance<'s>,
-        headers: Headers,
+        form: Form,
         options: &Options,
     ) -> Result<NativeTarget<'s>, CompressError> {
         let referenced = |syntax: &TransferSyntax| syntax.pixel_coding == PixelCoding::Referenced;
@@ -59,7 +70,12 @@ impl<'s> NativeTarget<'s> {
             has_native_length(instance.data_set.pixel_data().map_or(0, Element::value_length))?;
             None
         };
-        Ok(NativeTarget { instance, headers, pixels })
+        // What came deflated would only be deflated again.
+        let came_so = instance.received.is_some_and(|syntax| form.deflated && form_of(syntax) == Some(form));
+        if came_so && pixels.is_none() {
+            return Err(CompressError::Kept(Reason::AlreadyCompressed));
+        }
+        Ok(NativeTarget { instance, form, pixels })
     }
 
     /// Writes the whole data set, without File Meta Information.
@@ -71,7 +87,7 @@ impl<'s> NativeTarget<'s> {
         let count = data_set.elements.len();
         let mut edits = BTreeMap::new();
         let write = |range, edits: &BTreeMap<_, _>, out: &mut dyn Write| {
-            write_elements(source, data_set, range, edits, self.headers, out)
+            write_elements(source, data_set, range, edits, self.form.headers, out)
                 .map(drop)
                 .map_err(CompressError::from)
         };
@@ -98,11 +114,20 @@ impl<'s> NativeTarget<'s> {
         let length = u32::try_from(bytes.next_multiple_of(2)).map_err(too_long)?;
         // Bytes may stand under OB, words must stand under OW (PS3.5 8.2 and A.2); implicit headers do not say.
         let vr = if pixels.image.bits_allocated > 8 { Vr::OW } else { Vr::OB };
-        put_element_header(self.headers, Tag::PIXEL_DATA, vr, length, out)?;
+        put_element_header(self.form.headers, Tag::PIXEL_DATA, vr, length, out)?;
         let source: &dyn FrameSource = pixels.source.as_ref();
         let job = |index: u32| source.cells(index).map(Cow::into_owned);
-        let take = |cells: Vec<u8>| out.write_all(&cells).map_err(PoolError::Io);
-        in_order(pixels.image.frames, job, take).map_err(CompressError::from)?;
+        let frame_bits = pixels.image.frame_bits();
+        if frame_bits.is_multiple_of(8) {
+            let take = |cells: Vec<u8>| out.write_all(&cells).map_err(PoolError::Io);
+            in_order(pixels.image.frames, job, take).map_err(CompressError::from)?;
+        } else {
+            // Cells of one bit: natively a frame begins where the one before ends, within a byte.
+            let mut writer = BitWriter::new(out);
+            let take = |cells: Vec<u8>| writer.write(&cells, frame_bits).map_err(PoolError::Io);
+            in_order(pixels.image.frames, job, take).map_err(CompressError::from)?;
+            writer.finish()?;
+        }
         if !bytes.is_multiple_of(2) {
             out.write_all(&[0])?;
         }
@@ -138,12 +163,16 @@ mod tests {
     use super::super::testing::{self, cells, instance, stored};
     use super::*;
     use crate::dicom::testing::{DataSetBuilder, ENCODINGS};
-    use crate::dicom::{FileMeta, ImagePixel, Limits, OffsetTable, uids, walk};
+    use crate::dicom::{
+        EncapsulatedFrames, FileMeta, ImagePixel, Limits, OffsetTable, VrEncoding, clear_padding, inflate,
+        walk,
+    };
     use VrEncoding::{ExplicitLittle, ImplicitLittle};
     use std::io::Cursor;
 
     const EXPLICIT: &str = uids::EXPLICIT_VR_LITTLE_ENDIAN;
     const IMPLICIT: &str = uids::IMPLICIT_VR_LITTLE_ENDIAN;
+    const DEFLATED: &str = uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN;
 
     /// A data set and the transfer syntax that it is in.
     struct File {
@@ -153,7 +182,12 @@ mod tests {
     }
 
     impl File {
+        /// A deflated data set is inflated, as whoever gives it to `compress` has to.
         fn new(syntax: &'static str, body: Vec<u8>) -> File {
+            if syntax == DEFLATED {
+                let body = inflate(&body, &Limits::default()).unwrap();
+                return File { syntax, encoding: ExplicitLittle, body };
+            }
             File { syntax, encoding: TransferSyntax::of_uid(syntax).unwrap().vr_encoding, body }
         }
 
@@ -245,6 +279,30 @@ mod tests {
         }
     }
 
+    /// Frames of bits that begin anywhere natively, and on a byte each as they are encapsulated.
+    #[test]
+    fn segmentations_of_one_bit_come_back_bit_for_bit() {
+        for (rows, frames) in [(33, 9), (32, 4)] {
+            let image = ImagePixel { frames, ..testing::image(rows, 65, 1, 1, 0) };
+            let bytes = image.native_bytes().unwrap();
+            let mut cells: Vec<u8> = (0..bytes).map(|at| if at / 40 % 3 == 1 { 0xFF } else { 0 }).collect();
+            clear_padding(&mut cells, image.frame_bits() * u64::from(frames));
+            let before = File::new(EXPLICIT, instance(ExplicitLittle, &image, &cells, EXTRA));
+            for syntax in [uids::DEFLATED_IMAGE_FRAME, uids::ENCAPSULATED_UNCOMPRESSED] {
+                let (report, between) = before.compressed(syntax, &Options::default()).unwrap();
+                assert_eq!((report.frames, report.native_bytes), (frames, bytes));
+                let data_set = walk(&between.body, ExplicitLittle, &Limits::default()).unwrap();
+                let fragments = EncapsulatedFrames::of(&between.body, &data_set, frames).unwrap();
+                let last = fragments.codestream(&between.body, frames as usize - 1).unwrap();
+                if syntax == uids::ENCAPSULATED_UNCOMPRESSED {
+                    assert_eq!(last.len() as u64, image.frame_bytes().unwrap().next_multiple_of(2));
+                }
+                assert!(between.decompressed(EXPLICIT).unwrap().1.body == before.body, "{syntax}");
+            }
+            assert_eq!(reason(before.compressed(uids::RLE_LOSSLESS, &Options::default())), "one_bit");
+        }
+    }
+
     /// From every native encoding into every native target, with and without pixels.
     #[test]
     fn what_is_native_gets_other_headers() {
@@ -270,6 +328,36 @@ mod tests {
                 assert_eq!(file.decompressed(target).unwrap().1.body, report(written), "{encoding:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_deflated_data_set_inflates_to_the_explicit_one() {
+        let image = &images()[0];
+        let cells = cells(image);
+        for encoding in ENCODINGS {
+            let file = File::new(native(encoding), instance(encoding, image, &cells, &EXTRA[..2]));
+            let (report, after) = file.compressed(DEFLATED, &Options::default()).unwrap();
+            assert!(after.body == instance(ExplicitLittle, image, &cells, &EXTRA[..2]), "{encoding:?}");
+            assert_eq!((report.encoder, report.verified_by), (Some("zlib-rs"), Some("zlib-rs")));
+            assert_eq!(report.native_bytes, after.body.len() as u64);
+            assert!(report.encoded_bytes < report.native_bytes / 2, "{report:?}");
+            assert_eq!(reason(after.compressed(DEFLATED, &Options::default())), "already_compressed");
+            assert!(after.compressed(EXPLICIT, &Options::default()).unwrap().1.body == after.body);
+            let unproven = Options { verify: false, ..Options::default() };
+            assert_eq!(file.compressed(DEFLATED, &unproven).unwrap().0.verified_by, None);
+        }
+        let explicit = File::new(EXPLICIT, instance(ExplicitLittle, image, &cells, EXTRA));
+        let (_, rle) = explicit.compressed(uids::RLE_LOSSLESS, &Options::default()).unwrap();
+        assert_eq!(reason(rle.compressed(DEFLATED, &Options::default())), "already_compressed");
+        assert!(rle.decompressed(DEFLATED).unwrap().1.body == explicit.body);
+        let noise = testing::noise(5000, 5);
+        let noise = DataSetBuilder::new(ExplicitLittle).element(Tag::new(0x0029, 0x1001), Vr::OB, &noise);
+        let grown = File::new(EXPLICIT, noise.build());
+        assert_eq!(reason(grown.compressed(DEFLATED, &Options::default())), "grew");
+        let report =
+            DataSetBuilder::new(ImplicitLittle).text(Tag::PATIENT_NAME, Vr::PN, &"A".repeat(64)).build();
+        let (facts, after) = File::new(IMPLICIT, report).compressed(DEFLATED, &Options::default()).unwrap();
+        assert_eq!((facts.frames, after.body.len()), (0, 72));
     }
 
     #[test]

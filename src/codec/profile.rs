@@ -18,17 +18,18 @@ pub fn allows(target: &TransferSyntax, image: &ImagePixel) -> Result<(), Reason>
         return Err(Reason::NoEncoder(target.keyword.to_owned()));
     }
     let (bits_stored, bits_allocated, high_bit) = (image.bits_stored, image.bits_allocated, image.high_bit);
-    if bits_allocated == 1 {
+    let row = rows.iter().find(|row| row.takes(image));
+    if bits_allocated == 1 && row.is_none() {
         return Err(Reason::OneBit { target: keyword, takes: nearest(&rows, image) });
     }
     if bits_stored > bits_allocated {
         return Err(Reason::BitsStored { bits_stored, bits_allocated });
     }
-    if !rows.iter().any(|row| row.takes(image)) {
+    let Some(row) = row else {
         let takes = nearest(&rows, image);
         return Err(Reason::NotInProfile { target: keyword, image: describe(image), takes });
-    }
-    if high_bit.checked_add(1) != Some(bits_stored) {
+    };
+    if !row.is_native() && high_bit.checked_add(1) != Some(bits_stored) {
         return Err(Reason::HighBit { high_bit, bits_stored });
     }
     Ok(())
@@ -37,7 +38,9 @@ pub fn allows(target: &TransferSyntax, image: &ImagePixel) -> Result<(), Reason>
 /// One row of the tables of PS3.5 8.2.
 struct Row {
     transfer_syntaxes: &'static [&'static str],
+    /// Any where none is listed.
     photometric: &'static [Photometric],
+    /// Any where it is 0.
     samples: u16,
     /// Whether Pixel Representation may be 1.
     signed: bool,
@@ -58,8 +61,13 @@ const JPEG_LS_LOSSLESS: &[&str] = &[uids::JPEG_LS_LOSSLESS];
 const JPEG_2000: &[&str] = &[uids::JPEG_2000_LOSSLESS, uids::JPEG_2000];
 const JPEG_2000_LOSSLESS: &[&str] = &[uids::JPEG_2000_LOSSLESS];
 
+// Frames as they are natively, deflated or not: no limits are stated (8.2.16, A.4.11).
+const NATIVE_FRAMES: &[&str] = &[uids::ENCAPSULATED_UNCOMPRESSED, uids::DEFLATED_IMAGE_FRAME];
+const ANY: &[Photometric] = &[];
+
 #[rustfmt::skip]
 static PROFILE: &[Row] = &[
+    row(NATIVE_FRAMES,    ANY,        0, true,  &[1, 8, 16, 32, 64], 1..=64),
     row(RLE,              MONOCHROME, 1, true,  &[8, 16], 1..=16),
     row(RLE,              PALETTE,    1, false, &[8, 16], 1..=16),
     row(RLE,              YBR_FULL,   3, false, &[8],     1..=8),
@@ -91,14 +99,27 @@ const fn row(
 
 impl Row {
     fn takes(&self, image: &ImagePixel) -> bool {
-        self.photometric.contains(&image.photometric)
-            && self.samples == image.samples
+        self.tells_of(&image.photometric)
+            && (self.samples == image.samples || self.samples == 0)
             && (self.signed || !image.signed)
             && self.bits_allocated.contains(&image.bits_allocated)
             && self.bits_stored.contains(&image.bits_stored)
     }
 
+    fn tells_of(&self, photometric: &Photometric) -> bool {
+        self.photometric.is_empty() || self.photometric.contains(photometric)
+    }
+
+    /// Whether a frame is carried as its native cells are, whatever they mean.
+    fn is_native(&self) -> bool {
+        self.photometric.is_empty()
+    }
+
     fn sentence(&self) -> String {
+        if self.is_native() {
+            let allocated: Vec<String> = self.bits_allocated.iter().map(u16::to_string).collect();
+            return format!("any image of {} bits", allocated.join(" or "));
+        }
         let photometric: Vec<&str> = self.photometric.iter().map(Photometric::as_str).collect();
         let allocated: Vec<String> = self.bits_allocated.iter().map(u16::to_string).collect();
         format!(
@@ -116,7 +137,7 @@ impl Row {
 
 /// What the row for this photometric interpretation takes; without such a row, which interpretations there are.
 fn nearest(rows: &[&Row], image: &ImagePixel) -> String {
-    match rows.iter().find(|row| row.photometric.contains(&image.photometric)) {
+    match rows.iter().find(|row| row.tells_of(&image.photometric)) {
         Some(row) => row.sentence(),
         None => {
             let all: Vec<&str> =
@@ -226,6 +247,28 @@ mod tests {
         }
         let none = allows(syntax("HTJ2KLossless"), &image()).unwrap_err();
         assert_eq!(none.name(), "no_encoder");
+    }
+
+    #[test]
+    fn native_frames_are_taken_whatever_they_mean() {
+        for target in ["EncapsulatedUncompressedExplicitVRLittleEndian", "DeflatedImageFrameCompression"] {
+            let bit = ImagePixel { bits_allocated: 1, bits_stored: 1, high_bit: 0, ..image() };
+            let wide =
+                ImagePixel { bits_allocated: 64, bits_stored: 64, high_bit: 63, signed: true, ..image() };
+            let odd =
+                ImagePixel { photometric: Photometric::YbrFull422, samples: 3, high_bit: 15, ..image() };
+            for image in [image(), bit, wide, odd] {
+                assert_eq!(allows(syntax(target), &image), Ok(()), "{image:?}");
+            }
+            let twelve = ImagePixel { bits_allocated: 12, ..image() };
+            let reason = allows(syntax(target), &twelve).unwrap_err();
+            assert!(
+                reason.to_string().ends_with("takes any image of 1 or 8 or 16 or 32 or 64 bits"),
+                "{reason}"
+            );
+            let more = ImagePixel { bits_stored: 17, ..image() };
+            assert_eq!(allows(syntax(target), &more).unwrap_err().name(), "bits_stored");
+        }
     }
 
     #[test]

@@ -140,6 +140,9 @@ pub enum Reason {
         /// Bytes of the native pixel data.
         native_bytes: u64,
     },
+    /// The data set was deflated, and did not inflate to what it was.
+    #[error("deflated it was not proven: it does not inflate to what it was")]
+    NotInflated,
     /// The encoder failed.
     #[error("frame {frame} could not be encoded: {error}")]
     EncodeFailed {
@@ -206,6 +209,7 @@ impl Reason {
             Reason::ImagePixelUnusable(_) => "image_pixel_unusable",
             Reason::HeaderNotRewritable(_) => "header_not_rewritable",
             Reason::Grew { .. } => "grew",
+            Reason::NotInflated => "not_inflated",
             Reason::EncodeFailed { .. } => "encode_failed",
             Reason::Mismatch { .. } => "verify_mismatch",
             Reason::EncoderPanicked { .. } => "encoder_panicked",

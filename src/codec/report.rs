@@ -1,8 +1,8 @@
 //! What is asked of a compression, and what is told of it: options, report, error.
 
 use super::deviation::Deviation;
+use super::lossy::Lossy;
 use super::parameters::{Exactness, Parameters};
-use super::permission::Lossy;
 use super::pool::PoolError;
 use super::reason::Reason;
 use crate::dicom::{
@@ -65,7 +65,7 @@ pub struct Report {
     pub target: &'static TransferSyntax,
     /// The name of the decoder that gave the native cells; `None` when they came native.
     pub decoder: Option<&'static str>,
-    /// The encoder's name; `None` in a native transfer syntax.
+    /// The encoder's name; `None` in a native transfer syntax that is not deflated.
     pub encoder: Option<&'static str>,
     /// The name of the decoder that proved every frame; `None` when verification was switched off.
     pub verified_by: Option<&'static str>,
@@ -77,7 +77,7 @@ pub struct Report {
     pub derived: Option<Derived>,
     /// The number of frames that were encoded or decoded; 0 when only headers were written anew.
     pub frames: u32,
-    /// Bytes of the native pixel data, without its pad byte.
+    /// Bytes of the native pixel data, without its pad byte; of a deflated data set, all of it.
     pub native_bytes: u64,
     /// Bytes of all codestreams, with their pad bytes; of native pixel data, all of it.
     pub encoded_bytes: u64,

@@ -87,12 +87,21 @@ impl ImagePixel {
         self.frame_cells() == u64::from(self.rows) * u64::from(self.columns) * u64::from(self.samples)
     }
 
-    /// The bytes of one native frame.
+    /// The bits of one native frame, as many as fit 64 bits.
+    pub fn frame_bits(&self) -> u64 {
+        self.frame_cells().saturating_mul(u64::from(self.bits_allocated))
+    }
+
+    /// The bytes of one frame by itself. Cells of one bit may leave some bits of the last byte to fill up: in native Pixel
+    /// Data the next frame begins there (PS3.5 section 8.1.1), and encapsulated each begins on a byte.
     ///
     /// # Errors
-    /// [`ImagePixelError::NotWholeBytes`] when Bits Allocated is not a multiple of 8: such frames need not begin on
-    /// a byte (PS3.5 section 8.1.1). [`ImagePixelError::TooLarge`] beyond 2⁶⁴ bytes.
+    /// [`ImagePixelError::NotWholeBytes`] when Bits Allocated is neither 1 nor a multiple of 8.
+    /// [`ImagePixelError::TooLarge`] beyond 2⁶⁴ bytes.
     pub fn frame_bytes(&self) -> Result<u64, ImagePixelError> {
+        if self.bits_allocated == 1 {
+            return Ok(self.frame_cells().div_ceil(8));
+        }
         if !self.bits_allocated.is_multiple_of(8) {
             return Err(ImagePixelError::NotWholeBytes { bits: self.bits_allocated });
         }
@@ -271,7 +280,9 @@ mod tests {
     #[test]
     fn cells_that_share_bytes_are_counted_in_bits() {
         let bits = ImagePixel { rows: 3, columns: 3, frames: 3, bits_allocated: 1, ..ct() };
-        assert!(matches!(bits.frame_bytes(), Err(ImagePixelError::NotWholeBytes { bits: 1 })));
+        assert_eq!((bits.frame_bytes().unwrap(), bits.frame_bits()), (2, 9));
+        let twelve = ImagePixel { bits_allocated: 12, ..bits.clone() };
+        assert!(matches!(twelve.frame_bytes(), Err(ImagePixelError::NotWholeBytes { bits: 12 })));
         assert_eq!(bits.native_bytes().unwrap(), 4);
         assert_eq!(bits.bytes_per_cell(), 1);
     }

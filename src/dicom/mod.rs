@@ -4,6 +4,7 @@
 //! and what goes out goes to a writer that the caller brings. Nothing is copied that need not be: a data set is
 //! described by *where* its elements lie, so that whoever writes it again can copy the bytes as they were received.
 
+mod bits;
 mod byte_order;
 mod content;
 mod dataset;
@@ -41,6 +42,7 @@ mod walk;
 mod wildcard;
 mod window;
 
+pub use bits::{BitWriter, clear_padding};
 pub use dataset::{DataSet, Element, ValueError};
 pub use dataset_error::{DataSetError, DataSetErrorKind};
 pub use deflate::{InflateError, inflate};

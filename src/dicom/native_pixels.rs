@@ -1,5 +1,6 @@
 //! The cells of native Pixel Data, frame by frame and little endian (PS3.5 section 8.1).
 
+use super::bits::cut;
 use super::byte_order::{pixel_unit, swap};
 use super::dataset::DataSet;
 use super::image_pixel::ImagePixel;
@@ -18,6 +19,8 @@ pub struct NativePixels<'s> {
     value: Range<u64>,
     frames: u32,
     frame_bytes: u64,
+    /// Where frames do not all begin on a byte, the bits of one.
+    odd_bits: Option<u64>,
     /// Of how many bytes each number is that has to be turned round; 1 when nothing has.
     swapped: usize,
 }
@@ -59,7 +62,9 @@ impl<'s> NativePixels<'s> {
         }
         let big = data_set.vr_encoding.is_big_endian();
         let swapped = if big { pixel_unit(vr, image.bits_allocated) } else { 1 };
-        Ok(NativePixels { source, value: element.value.clone(), frames: image.frames, frame_bytes, swapped })
+        let odd_bits = Some(image.frame_bits()).filter(|bits| !bits.is_multiple_of(8));
+        let value = element.value.clone();
+        Ok(NativePixels { source, value, frames: image.frames, frame_bytes, odd_bits, swapped })
     }
 
     /// How many frames there are.
@@ -81,8 +86,18 @@ impl<'s> NativePixels<'s> {
         if index >= self.frames {
             return Err(io::ErrorKind::InvalidInput.into());
         }
+        if let Some(bits) = self.odd_bits {
+            let first = u64::from(index) * bits;
+            let bytes = self.cells(first / 8..(first + bits).div_ceil(8))?;
+            return Ok(Cow::Owned(cut(&bytes, first % 8, bits)));
+        }
         let start = u64::from(index) * self.frame_bytes;
-        let end = start + self.frame_bytes;
+        self.cells(start..start + self.frame_bytes)
+    }
+
+    /// Some bytes of the value, little endian.
+    fn cells(&self, range: Range<u64>) -> io::Result<Cow<'s, [u8]>> {
+        let Range { start, end } = range;
         if self.swapped == 1 {
             return self.source.bytes(self.value.start + start..self.value.start + end);
         }
@@ -199,6 +214,22 @@ mod tests {
     }
 
     #[test]
+    fn frames_of_bits_follow_each_other_bit_by_bit() {
+        // Three frames of five bits: 10110, 01101, 11100, the first in the least significant bits.
+        let bits: u16 = 0b00111_10110_01101;
+        let expected = [[0b01101], [0b10110], [0b00111]];
+        for (encoding, vr, value) in [
+            (VrEncoding::ExplicitLittle, Vr::OB, bits.to_le_bytes()),
+            (VrEncoding::ExplicitLittle, Vr::OW, bits.to_le_bytes()),
+            (VrEncoding::ExplicitBig, Vr::OW, bits.to_be_bytes()),
+            (VrEncoding::ExplicitBig, Vr::OB, bits.to_le_bytes()),
+        ] {
+            assert_eq!(frames(encoding, vr, &image(1, 5, 3), &value), expected, "{encoding:?} {vr}");
+        }
+        assert_eq!(frames(VrEncoding::ExplicitLittle, Vr::OB, &image(1, 8, 2), &[7, 9]), [[7], [9]]);
+    }
+
+    #[test]
     fn the_length_must_be_that_of_the_image() {
         let bytes = vec![0; 100];
         let of = |image: &ImagePixel, length| {
@@ -213,7 +244,7 @@ mod tests {
         }
         assert!(matches!(of(&image(8, 3, 3), 8), Err(NativePixelsError::Short { expected: 9, actual: 8 })));
         assert!(matches!(of(&image(8, 3, 3), 18), Err(NativePixelsError::Long { expected: 9, actual: 18 })));
-        assert!(matches!(of(&image(1, 8, 1), 1), Err(NativePixelsError::Image(_))));
+        assert!(matches!(of(&image(12, 8, 1), 12), Err(NativePixelsError::Image(_))));
     }
 
     #[test]

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import profiles
-from judge_codec import DCMTK, PLUGINS, WANTED, dcmtk_cells
+from judge_codec import DCMTK, NATIVE_FRAMES, PLUGINS, dcmtk_cells, native_cells, one_bit_cells, wanted
 from pydicom import dcmread
 from pydicom.pixels import get_decoder
 
@@ -50,7 +50,7 @@ def fault(cells: bytes, wanted: bytes, expected: str, bound: int, image) -> str:
 
 
 def by_plugin(image, syntax: str, plugin: str) -> bytes:
-    more = {} if syntax == profiles.JPEG_LS else {"correct_unused_bits": False}
+    more = {} if syntax in (profiles.JPEG_LS, profiles.JPEG_LS_NEAR) else {"correct_unused_bits": False}
     array, _ = get_decoder(syntax).as_array(image, raw=True, decoding_plugin=plugin, **more)
     return np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes()
 
@@ -62,30 +62,33 @@ def by_dcmtk(data: bytes, command: str) -> bytes:
         return dcmtk_cells(path, command)
 
 
-def judge(at: int, data: bytes, wanted: bytes, expected: str, bound: int, syntax: str, without: tuple) -> tuple:
+def judge(at: int, data: bytes, cells_wanted: bytes, expected: str, bound: int, syntax: str, without: tuple) -> tuple:
     """One file: its faults, who decoded it as wanted, and who refused it and why."""
     image = dcmread(BytesIO(data))
-    plugins = [plugin for plugin in PLUGINS.get(syntax, ANY_PLUGIN) if plugin not in without]
+    known = () if syntax in NATIVE_FRAMES else PLUGINS.get(syntax, ANY_PLUGIN)
+    plugins = [plugin for plugin in known if plugin not in without]
     turn = at % max(1, len(plugins))
     judges = [
         (plugin, lambda plugin=plugin: by_plugin(image, syntax, plugin)) for plugin in plugins[turn:] + plugins[:turn]
     ]
+    if syntax in NATIVE_FRAMES:
+        judges.append(("zlib", lambda: (one_bit_cells if image.BitsAllocated == 1 else native_cells)(image, syntax)))
     if command := DCMTK.get(syntax):
         judges.append((command, lambda: by_dcmtk(data, command)))
     faults, good, refused = [], [], [f"{plugin}: ended its process" for plugin in without]
     for name, decode in judges:
-        if len(good) + len(faults) == WANTED:
+        if len(good) + len(faults) == wanted(syntax):
             break
         try:
             cells = decode()
         except Exception as error:  # noqa: BLE001 - whatever a foreign decoder throws is a refusal
             refused.append(f"{name}: {' '.join(str(error).split())[-100:]}")
             continue
-        if found := fault(cells, wanted, expected, bound, image):
+        if found := fault(cells, cells_wanted, expected, bound, image):
             faults.append(f"{name} {found}")
         else:
             good.append(name)
-    if len(good) < WANTED:
+    if len(good) < wanted(syntax):
         faults.append(f"only {len(good)} decoders gave the cells ({'; '.join(refused)})")
     return faults, good, refused
 

@@ -1,11 +1,14 @@
 //! The decoders: one file a family, and the table of them all.
 
 mod charls;
+mod deflated_image_frame;
+mod inflate;
 mod jpeg_2000;
 mod jpeg_lossless;
 mod jpeg_ls;
 mod jpeg_xl;
 mod rle;
+mod uncompressed;
 
 use super::encoder::Decoder;
 
@@ -26,4 +29,7 @@ pub static DECODERS: &[&dyn Decoder] = &[
     &jpeg_ls::JpegLs::NEAR_LOSSLESS,
     &jpeg_lossless::JpegLossless::SV1,
     &jpeg_lossless::JpegLossless::PROCESS_14,
+    &deflated_image_frame::DeflatedImageFrame::OWN,
+    &deflated_image_frame::DeflatedImageFrame::ZLIB,
+    &uncompressed::Uncompressed,
 ];

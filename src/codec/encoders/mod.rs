@@ -1,9 +1,11 @@
 //! The encoders: one file a family, and the table of them all.
 
+mod deflated_image_frame;
 mod jpeg_2000;
 mod jpeg_lossless;
 mod jpeg_ls;
 mod rle;
+mod uncompressed;
 
 use super::encoder::Encoder;
 
@@ -16,4 +18,6 @@ pub static ENCODERS: &[&dyn Encoder] = &[
     &jpeg_2000::Jpeg2000::ANY,
     &jpeg_lossless::JpegLossless::SV1,
     &jpeg_lossless::JpegLossless::PROCESS_14,
+    &deflated_image_frame::DeflatedImageFrame,
+    &uncompressed::Uncompressed,
 ];
