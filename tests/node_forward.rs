@@ -107,6 +107,27 @@ fn what_is_acknowledged_arrives_as_it_is_stored_and_is_settled() {
 }
 
 #[test]
+fn what_was_derived_with_loss_is_delivered_once_under_its_own_uid() {
+    let (folder, received) = (folder(), tempfile::tempdir().unwrap());
+    let Some(peer) = ForeignPeer::storescp(received.path(), TAKES_ALL) else { return };
+    let config = configured(&folder, peer.address);
+    let rest = std::fs::read_to_string(&config).unwrap();
+    let lossy = "[compress]\nto = 'JPEGLSNearLossless'\nlossy = 'allowed'\n";
+    std::fs::write(&config, format!("{lossy}\n{rest}")).unwrap();
+    let mut process = start(&folder, &config);
+    send_all(&process, [1, 1]);
+    for outcome in ["condensed", "duplicate"] {
+        let stored = process.wait_for(&["instance stored", "instance=1.2.9.1", outcome]);
+        assert!(stored.contains("derived=2.25."), "{stored}");
+    }
+    process.wait_for(&["instance delivered", "instance=2.25.", "sent=\"JPEGLSNearLossless\""]);
+    end(process);
+    assert_eq!(states(&folder), BTreeMap::from([(State::Delivered, 1)]));
+    let file = std::fs::read_dir(received.path()).unwrap().next().unwrap().unwrap();
+    assert!(file.file_name().to_str().unwrap().contains(".2.25."), "{:?}", file.file_name());
+}
+
+#[test]
 fn f01_a_peer_that_was_down_gets_everything_when_it_is_up() {
     let (folder, received) = (folder(), tempfile::tempdir().unwrap());
     let port = free_port();

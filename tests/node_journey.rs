@@ -176,6 +176,8 @@ fn a_derived_instance_is_stored_under_its_own_uid() {
         let errors = cells.as_chunks().0.iter().zip(original.as_chunks().0).map(differs);
         assert!((1..=2).contains(&errors.max().unwrap()));
     }
+    let notes = std::fs::read_dir(bench.root().join(".condenser/derived")).unwrap();
+    assert_eq!(notes.count(), 1, "what was derived from it is written down");
     let mammogram = image.head().short(0x0018, 0x0015, "CS", b"BREAST").0;
     let at = mammogram.windows(4).position(|bytes| bytes == b"CS\x02\0").unwrap() + 4;
     let mut mammogram = [mammogram, image.data_set().split_off(image.head().0.len())].concat();

@@ -108,7 +108,7 @@ impl Node {
             (Stored::Same(_), _) => self.as_stored(file)?,
         };
         Ok(Instance {
-            sop_instance: label.identity.sop_instance.to_string(),
+            sop_instance: arrival.derived.as_ref().unwrap_or(&label.identity.sop_instance).to_string(),
             digest: label.digest.bytes(),
             sop_class: text(&label.identity.sop_class),
             transfer_syntax,

@@ -2,8 +2,8 @@
 
 use super::scan::Scanned;
 use super::status::Failure;
-use crate::codec::{self, CompressError, Reason, Report};
-use crate::dicom::{FileMeta, Limits, Source, Tag, TransferSyntax, in_pieces};
+use crate::codec::{self, CompressError, Lossy, Reason, Report};
+use crate::dicom::{FileMeta, Limits, Source, Tag, TransferSyntax, Uid, in_pieces};
 use crate::net::Received;
 use crate::observe::Counters;
 use crate::queue::Queue;
@@ -28,6 +28,8 @@ pub struct Node {
 pub struct Arrival {
     /// Where the instance lies now, and whether it lay there already.
     pub stored: Stored,
+    /// The SOP Instance UID under which it lies there, where samples may have changed and it is another than the received one.
+    pub derived: Option<Uid>,
     /// What the encoder did, or why the instance is stored as received. None when it lay there already.
     pub condensed: Option<Result<Report, Reason>>,
     /// Length of the file that was written, in bytes.
@@ -40,8 +42,9 @@ pub struct Arrival {
 
 impl Arrival {
     /// An instance that lay there already.
-    fn again(path: PathBuf) -> Self {
-        Self { stored: Stored::Same(path), condensed: None, file_bytes: 0, rule: None, queued: 0 }
+    fn again(path: PathBuf, derived: Option<Uid>) -> Self {
+        let stored = Stored::Same(path);
+        Self { stored, derived, condensed: None, file_bytes: 0, rule: None, queued: 0 }
     }
 }
 
@@ -60,8 +63,9 @@ impl Node {
         let digest = Digest::of(scanned.transfer_syntax.uid, &received.data_set).map_err(Failure::Spool)?;
         let decision = self.decide(&scanned, received)?;
         let label = Label { identity: &identity, digest, received: scanned.transfer_syntax };
-        let mut arrival = match self.tree.find(&identity, &digest)? {
-            Some(path) => Arrival::again(path),
+        let derived = self.derived(&decision.compress, &label)?;
+        let mut arrival = match self.tree.find(&under(&identity, derived.as_ref()), &digest)? {
+            Some(path) => Arrival::again(path, derived),
             None => self.take_in(&scanned, received, &decision.compress, &label)?,
         };
         arrival.queued = self.enqueue(&arrival, &label, decision)?;
@@ -83,9 +87,21 @@ impl Node {
             keep(compress, received, reason, label, &mut draft)?;
         }
         let file_bytes = draft.len();
-        let stored =
-            self.tree.commit(draft, &written(label.identity, condensed.as_ref().ok()), &label.digest)?;
-        Ok(Arrival { stored, condensed: Some(condensed), file_bytes, rule: None, queued: 0 })
+        let derived = condensed.as_ref().ok().and_then(|report| report.derived.as_ref());
+        let derived = derived.map(|derived| derived.sop_instance.clone());
+        let stored = self.tree.commit(draft, &under(label.identity, derived.as_ref()), &label.digest)?;
+        if let Some(derived) = &derived {
+            self.tree.note_derived(&label.identity.sop_instance, &label.digest, derived)?;
+        }
+        Ok(Arrival { stored, derived, condensed: Some(condensed), file_bytes, rule: None, queued: 0 })
+    }
+
+    /// What was derived from this very instance when it came before; only where something may be derived at all.
+    fn derived(&self, compress: &Compress, label: &Label<'_>) -> Result<Option<Uid>, Failure> {
+        if compress.lossy == Lossy::Refused {
+            return Ok(None);
+        }
+        Ok(self.tree.derived_from(&label.identity.sop_instance, &label.digest)?)
     }
 
     /// What is to be done with the instance.
@@ -126,13 +142,11 @@ fn condense(
     }
 }
 
-/// The identity of what was written: where samples may have changed, that of a derived instance.
-fn written<'i>(received: &'i Identity, report: Option<&Report>) -> Cow<'i, Identity> {
-    match report.and_then(|report| report.derived.as_ref()) {
+/// The identity under which an instance is stored: its own, or that of the one that was derived from it.
+fn under<'i>(received: &'i Identity, derived: Option<&Uid>) -> Cow<'i, Identity> {
+    match derived {
         None => Cow::Borrowed(received),
-        Some(derived) => {
-            Cow::Owned(Identity { sop_instance: derived.sop_instance.clone(), ..received.clone() })
-        }
+        Some(derived) => Cow::Owned(Identity { sop_instance: derived.clone(), ..received.clone() }),
     }
 }
 

@@ -5,6 +5,7 @@
 //! so that the tree needs no index beside it.
 
 mod config;
+mod derived;
 mod digest;
 mod directory;
 mod draft;

@@ -1,6 +1,7 @@
 //! The quarantine: what was received but cannot be trusted to be an instance is kept, with the reason beside it.
 
 use super::digest::Digest;
+use super::directory::Directory;
 use super::draft::Draft;
 use super::durable::Renamed;
 use super::error::StoreError;
@@ -47,25 +48,26 @@ impl Tree {
         // The note first: an instance without its reason would puzzle, a note alone explains itself.
         let mut text = serde_json::to_vec_pretty(note).unwrap_or_default();
         text.push(b'\n');
-        self.keep(&format!("{stem}.json"), |draft| draft.write_all(&text))?;
-        self.keep(&format!("{stem}.dcm"), |draft| {
+        self.keep_in(&folder, &format!("{stem}.json"), |draft| draft.write_all(&text))?;
+        self.keep_in(&folder, &format!("{stem}.dcm"), |draft| {
             meta.write(draft)?;
             in_pieces(data_set, 0..data_set.len(), |bytes| draft.write_all(&bytes))
         })
     }
 
-    fn keep(
+    /// Keeps a file whose name says what is in it, durably. Returns its path.
+    pub(super) fn keep_in(
         &self,
+        folder: &Directory,
         name: &str,
         write: impl FnOnce(&mut Draft) -> io::Result<()>,
     ) -> Result<PathBuf, StoreError> {
-        let folder = self.durable().directory(self.root(), "quarantine".as_ref())?;
         let path = folder.path().join(name);
         let mut draft = self.draft()?;
         write(&mut draft).map_err(|error| StoreError::new("write", &path, error))?;
         let (file, drafts, draft_name) = draft.finished()?;
         self.durable().sync_file(file, &path)?;
-        match self.durable().rename_new((drafts, draft_name), (&folder, name.as_ref()))? {
+        match self.durable().rename_new((drafts, draft_name), (folder, name.as_ref()))? {
             Renamed::Done => draft.set_renamed(),
             // The name says what is in it, so it is there already; only whether durably is not known.
             Renamed::Occupied => match folder.open_file(name.as_ref())? {
@@ -73,7 +75,7 @@ impl Tree {
                 None => return Err(StoreError::Occupied { path, what: "being moved by somebody else" }),
             },
         }
-        self.durable().sync_directory(&folder)?;
+        self.durable().sync_directory(folder)?;
         Ok(path)
     }
 }
