@@ -7,7 +7,8 @@ mod cli_support;
 use cli_support::{CT, Made, Run, condenser};
 use condenser::dicom::{Source, uids};
 use condenser::net::{
-    Association, Config, Connection, Failure, Received, Refusal, Status, StoreAnswer, StoreHandler, serve,
+    Association, Config, Connection, Failure, Listener, Received, Refusal, Status, StoreAnswer, StoreHandler,
+    serve,
 };
 use std::fs::File;
 use std::io;
@@ -78,7 +79,12 @@ impl Peer {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let handler = Arc::clone(&memory) as Arc<dyn StoreHandler>;
-        runtime.spawn(serve(vec![listener], Arc::new(config), handler, drained));
+        runtime.spawn(serve(
+            vec![Listener { socket: listener, tls: None }],
+            Arc::new(config),
+            handler,
+            drained,
+        ));
         Self { address, memory, _drain: drain, _runtime: runtime }
     }
 

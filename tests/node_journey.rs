@@ -117,6 +117,7 @@ fn received(syntax: &str, data_set: ReceivedBytes, sop_class: &str, sop_instance
     Received {
         association: Arc::new(Association {
             id: 1,
+            certificate: None,
             peer: ([127, 0, 0, 1], 4242).into(),
             calling: "MODALITY".to_owned(),
             called: "CONDENSER".to_owned(),

@@ -43,10 +43,17 @@ fn bare(cell: &str) -> String {
 }
 
 #[test]
-fn every_key_of_an_access_entry_a_rule_and_a_peer_is_in_its_table() {
-    let file: toml::Table = toml::from_str(&text("config/forwarding.toml")).unwrap();
-    for (heading, section) in [("Access", "access"), ("Rules", "rule"), ("Peers", "peer")] {
-        let fullest = file[section].as_array().unwrap()[0].as_table().unwrap().clone();
+fn every_key_of_access_tls_a_rule_and_a_peer_is_in_its_table() {
+    let forwarding: toml::Table = toml::from_str(&text("config/forwarding.toml")).unwrap();
+    let secure: toml::Table = toml::from_str(&text("config/secure.toml")).unwrap();
+    let first = |entries: &toml::Value| entries.as_array().unwrap()[0].clone();
+    for (heading, fullest) in [
+        ("Access", first(&secure["access"])),
+        ("TLS", secure["node"]["tls"].clone()),
+        ("Rules", first(&forwarding["rule"])),
+        ("Peers", first(&forwarding["peer"])),
+    ] {
+        let fullest = fullest.as_table().unwrap().clone();
         let written: BTreeSet<String> = keys(fullest).into_iter().map(|(key, _)| key).collect();
         let shown: BTreeSet<String> = table(heading).iter().map(|row| bare(&row[0])).collect();
         assert_eq!(shown, written, "{heading}");

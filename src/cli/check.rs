@@ -3,6 +3,7 @@
 use super::outcome::{CommandError, Outcome};
 use super::text::Shown;
 use crate::config::Config;
+use crate::net::Tls;
 use clap::Args;
 use std::io::Write;
 use std::path::PathBuf;
@@ -31,6 +32,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     let listen: Vec<String> = config.node.listen.iter().map(ToString::to_string).collect();
     writeln!(out, "AE title    {}", config.node.ae_title)?;
     writeln!(out, "listens on  {}", listen.join(", "))?;
+    if let Some(tls) = &config.node.tls {
+        Tls::load(tls).map_err(|error| CommandError::Failed(error.to_string()))?;
+        let listen: Vec<String> = tls.listen.iter().map(ToString::to_string).collect();
+        let peers = if tls.authorities.is_some() {
+            "peers show certificates"
+        } else {
+            "peers are not asked who they are"
+        };
+        writeln!(out, "with TLS    {}; {peers}", listen.join(", "))?;
+    }
     writeln!(out, "stores in   {} as {}", config.store.path.display(), config.store.layout)?;
     let rules = config.rules();
     for (index, decision) in rules.decisions().enumerate() {

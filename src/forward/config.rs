@@ -1,6 +1,6 @@
 //! One `[[peer]]` of the configuration: whom instances are forwarded to, and with how much patience.
 
-use crate::net::{PeerAddress, is_ae_title, read_duration};
+use crate::net::{PeerAddress, PeerTlsConfig, is_ae_title, read_duration};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -17,6 +17,9 @@ pub struct PeerConfig {
     /// The AE title that we give ourselves; that of the node where nothing is said.
     #[serde(default)]
     pub calling: Option<String>,
+    /// TLS, without which plain text is spoken; there is no way back from one to the other.
+    #[serde(default)]
+    pub tls: Option<PeerTlsConfig>,
     /// How many associations there may be at a time.
     #[serde(default = "two")]
     pub concurrency: usize,
@@ -78,6 +81,7 @@ impl PeerConfig {
             ae_title: ae_title.to_owned(),
             address,
             calling: None,
+            tls: None,
             concurrency: two(),
             commit: false,
             deadlines: PeerDeadlines::default(),
@@ -97,6 +101,9 @@ impl PeerConfig {
                     "{key}: {title:?} is not an AE title (1 to 16 printable ASCII characters, no backslash)"
                 ));
             }
+        }
+        if self.tls.as_ref().is_some_and(|tls| tls.certificate.is_some() != tls.key.is_some()) {
+            wrong.push("tls: a certificate needs its key, and a key its certificate".to_owned());
         }
         if !(1..=MOST_ASSOCIATIONS).contains(&self.concurrency) {
             wrong.push(format!("concurrency: must be from 1 to {MOST_ASSOCIATIONS}"));

@@ -77,6 +77,7 @@ fn options(config: &PeerConfig, calling: &str) -> RequestorOptions {
         associate: deadlines.associate,
         send: deadlines.send,
         response: deadlines.response,
+        tls: config.tls.clone().map(|tls| (tls, config.address.host.clone())),
         ..RequestorOptions::new(config.calling.as_deref().unwrap_or(calling), &config.ae_title)
     }
 }

@@ -68,6 +68,8 @@ impl Absence {
             // Result 1 of A-ASSOCIATE-RJ is «rejected-permanent»: an AE title that one side does not know, mostly.
             RequestorError::Rejected([1, ..])
             | RequestorError::PeerMaximum(_)
+            | RequestorError::Tls(_)
+            | RequestorError::Handshake(_)
             | RequestorError::Request(_)
             | RequestorError::TooManyContexts(_) => Self::Misconfigured,
             _ => Self::Passing,

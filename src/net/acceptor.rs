@@ -3,6 +3,7 @@
 
 use super::associate::Associate;
 use super::associate_writer::write_acceptance;
+use super::certificate::Certificate;
 use super::common::Common;
 use super::handler::{Association, Connection, Outcome, Step, Tally};
 use super::negotiation::negotiate;
@@ -10,6 +11,8 @@ use super::patience::{Patience, last_moment};
 use super::pdu::{self, ABORT, ASSOCIATE_RQ, HEADER_LEN, Header, MAX_ASSOCIATE, RELEASE_RP_PDU};
 use super::reasons::{Rejection, Violation};
 use super::session::Session;
+use super::stream::Stream;
+use super::tls::Tls;
 use super::transport::{Transport, quick_acknowledge};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,13 +25,20 @@ use tokio::time::{Instant, sleep, timeout_at};
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// Serves one connection to its end. Gives the facts about it.
-pub(super) async fn attend(common: Arc<Common>, stream: TcpStream, peer: SocketAddr, id: u64) -> Connection {
+pub(super) async fn attend(
+    common: Arc<Common>,
+    stream: TcpStream,
+    tls: Option<Arc<Tls>>,
+    peer: SocketAddr,
+    id: u64,
+) -> Connection {
     let start = Instant::now();
     // It only makes responses a little later when this fails.
     let _ = stream.set_nodelay(true);
     let mut connection = Connection {
         id,
         peer,
+        certificate: None,
         association: None,
         calling: None,
         called: None,
@@ -36,19 +46,51 @@ pub(super) async fn attend(common: Arc<Common>, stream: TcpStream, peer: SocketA
         tally: Tally::default(),
         duration: Duration::ZERO,
     };
-    let (stream, outcome) = converse(&common, stream, &mut connection).await;
-    say_goodbye(&common, stream, &outcome, connection.association.is_some()).await;
-    connection.outcome = outcome;
+    connection.outcome = match secure(&common, stream, tls.as_deref()).await {
+        Ok(stream) => {
+            connection.certificate = certificate_of(&stream);
+            let (stream, outcome) = converse(&common, stream, &mut connection).await;
+            say_goodbye(&common, stream, &outcome, connection.association.is_some()).await;
+            outcome
+        }
+        Err(outcome) => outcome,
+    };
     connection.duration = start.elapsed();
     connection
+}
+
+/// TLS where it is spoken (PS3.15 B.12), within its deadline; nothing is read from who does not speak it.
+async fn secure(common: &Common, stream: TcpStream, tls: Option<&Tls>) -> Result<Stream, Outcome> {
+    let Some(tls) = tls else { return Ok(Stream::Plain(stream)) };
+    let mut patience =
+        Patience::new(Step::Handshake, common.config.deadlines.handshake, common.drain.clone());
+    let mut secured = None;
+    let handshake = async {
+        secured = Some(tls.acceptor().accept(stream).await?);
+        Ok(1)
+    };
+    match patience.read(handshake).await {
+        Ok(_) => {
+            secured.map(|stream| Stream::Tls(Box::new(stream))).ok_or(Outcome::PeerClosed(Step::Handshake))
+        }
+        Err(Outcome::Broken(error)) => Err(Outcome::Handshake(error)),
+        Err(outcome) => Err(outcome),
+    }
+}
+
+fn certificate_of(stream: &Stream) -> Option<Certificate> {
+    match stream {
+        Stream::Plain(_) => None,
+        Stream::Tls(stream) => stream.get_ref().1.peer_certificates()?.first().map(Certificate::new),
+    }
 }
 
 /// From the request to the last message. Gives the connection back for its last words.
 async fn converse(
     common: &Arc<Common>,
-    mut stream: TcpStream,
+    mut stream: Stream,
     connection: &mut Connection,
-) -> (TcpStream, Outcome) {
+) -> (Stream, Outcome) {
     let config = &common.config;
     let request = match read_request(common, &mut stream).await {
         Ok(request) => request,
@@ -56,7 +98,7 @@ async fn converse(
     };
     let shown = |name: &[u8]| Some(name.escape_ascii().to_string());
     (connection.calling, connection.called) = (shown(request.calling()), shown(request.called()));
-    let contexts = match negotiate(&request, connection.peer.ip(), config) {
+    let contexts = match negotiate(&request, connection.peer.ip(), connection.certificate.as_ref(), config) {
         Ok(contexts) => contexts,
         Err(rejection) => return (stream, Outcome::Rejected(rejection)),
     };
@@ -84,6 +126,7 @@ async fn converse(
     let association = Arc::new(Association {
         id: connection.id,
         peer: connection.peer,
+        certificate: connection.certificate.clone(),
         calling,
         called: String::from_utf8_lossy(request.called()).into_owned(),
         implementation_class_uid: request.user.implementation_class_uid,
@@ -101,7 +144,7 @@ async fn converse(
 
 /// Reads the association request, and not one byte more. Its header tells DICOM from anything else, and what is kept
 /// grows only as bytes arrive.
-async fn read_request(common: &Common, stream: &mut TcpStream) -> Result<Associate, Outcome> {
+async fn read_request(common: &Common, stream: &mut Stream) -> Result<Associate, Outcome> {
     let mut patience = Patience::new(Step::Request, common.config.deadlines.request, common.drain.clone());
     let mut header = [0; HEADER_LEN];
     let mut filled = 0;
@@ -135,11 +178,15 @@ fn request_length(header: Header) -> Result<usize, Outcome> {
 
 /// Sends the last PDU, if there is one, and waits for the peer to close, so that it is not lost: closing a socket
 /// with unread bytes discards what is on its way (PS3.8 9.2, state Sta13).
-async fn say_goodbye(common: &Common, mut stream: TcpStream, outcome: &Outcome, associated: bool) {
+async fn say_goodbye(common: &Common, mut stream: Stream, outcome: &Outcome, associated: bool) {
     let Some(last_words) = last_words(outcome, associated) else { return };
     let deadline = Instant::now() + common.config.deadlines.close;
     let goodbye = async {
-        if timeout_at(deadline, stream.write_all(&last_words)).await.is_ok_and(|result| result.is_ok()) {
+        let speak = async {
+            stream.write_all(&last_words).await?;
+            stream.flush().await
+        };
+        if timeout_at(deadline, speak).await.is_ok_and(|result| result.is_ok()) {
             if !matches!(outcome, Outcome::Released) {
                 // Whoever reads on learns by the end of the stream that no more will come.
                 let _ = stream.shutdown().await;
@@ -169,9 +216,10 @@ fn last_words(outcome: &Outcome, associated: bool) -> Option<[u8; 10]> {
         Outcome::TimedOut(Step::Idle | Step::Message) | Outcome::TooSlow => Some(pdu::abort([2, 0])),
         Outcome::Drained => associated.then(|| pdu::abort([2, 0])),
         // Nobody is there, nobody reads, or nobody has said anything that could be answered.
-        Outcome::TimedOut(Step::Request | Step::Response)
+        Outcome::TimedOut(Step::Handshake | Step::Request | Step::Response)
         | Outcome::PeerAborted(_)
         | Outcome::PeerClosed(_)
+        | Outcome::Handshake(_)
         | Outcome::Stranger
         | Outcome::Unknown
         | Outcome::TurnedAway

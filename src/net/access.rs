@@ -1,10 +1,11 @@
-//! Who may come in: address × calling AE title × called AE title, and nobody else (PS3.8 9.3.4; PS3.15 B leaves it to
+//! Who may come in: address × calling AE title × called AE title × certificate, and nobody else (PS3.8 9.3.4; PS3.15 B leaves it to
 //! the implementation).
 //!
 //! An AE title is a name that anybody can use, so the address comes first: one that no entry names learns nothing at
 //! all, not even that there is a DICOM node.
 
 use super::address_range::AddressRange;
+use super::certificate::{Certificate, CertificateName};
 use super::reasons::Rejection;
 use crate::dicom::Wildcard;
 use serde::{Deserialize, Deserializer, de};
@@ -24,6 +25,22 @@ pub struct Access {
     /// The AE titles that peers may call; that of the node, unless said.
     #[serde(default, deserialize_with = "some_if_said")]
     pub called: Option<Vec<Wildcard>>,
+    /// The certificates that peers may show, which they can do over TLS only; none is asked for, unless said.
+    #[serde(default, deserialize_with = "some_if_said")]
+    pub certificate: Option<Vec<CertificateName>>,
+}
+
+/// Somebody who asks for an association.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Caller<'c> {
+    /// Where it comes from.
+    pub(super) address: IpAddr,
+    /// What it has shown over TLS.
+    pub(super) certificate: Option<&'c Certificate>,
+    /// What it calls itself; nothing where that is no AE title.
+    pub(super) calling: &'c str,
+    /// What it calls us.
+    pub(super) called: &'c str,
 }
 
 /// Everybody who may come in: unless somebody is named, everybody on this machine.
@@ -34,11 +51,17 @@ pub struct AccessList(Vec<Access>);
 impl Access {
     /// Everybody from some addresses who calls the node by its own title.
     pub fn of_addresses(from: Vec<AddressRange>) -> Self {
-        Self { from, calling: anybody(), called: None }
+        Self { from, calling: anybody(), called: None, certificate: None }
     }
 
     fn knows(&self, address: IpAddr) -> bool {
         self.from.iter().any(|range| range.contains(address))
+    }
+
+    fn trusts(&self, shown: Option<&Certificate>) -> bool {
+        self.certificate
+            .as_ref()
+            .is_none_or(|names| shown.is_some_and(|shown| names.iter().any(|name| shown.is(name))))
     }
 
     fn answers_to(&self, called: &str, ae_title: &str) -> bool {
@@ -66,27 +89,19 @@ impl AccessList {
         self.0.iter().all(|entry| entry.from.iter().all(|range| own.contains(range)))
     }
 
-    /// Whether an association with a node of this AE title may come in.
+    /// Whether somebody may have an association with a node of this AE title.
     ///
     /// # Errors
     /// The rejection that says which name is wrong, as far as somebody at this address may know.
-    pub(super) fn admit(
-        &self,
-        address: IpAddr,
-        calling: &str,
-        called: &str,
-        ae_title: &str,
-    ) -> Result<(), Rejection> {
-        let known = self.0.iter().filter(|entry| entry.knows(address));
-        let mut answering = known.filter(|entry| entry.answers_to(called, ae_title)).peekable();
+    pub(super) fn admit(&self, caller: Caller<'_>, ae_title: &str) -> Result<(), Rejection> {
+        let known = self.0.iter().filter(|entry| entry.knows(caller.address));
+        let mut answering = known.filter(|entry| entry.answers_to(caller.called, ae_title)).peekable();
         if answering.peek().is_none() {
             return Err(Rejection::CalledAeTitle);
         }
-        if answering.any(|entry| any(&entry.calling, calling)) {
-            Ok(())
-        } else {
-            Err(Rejection::CallingAeTitle)
-        }
+        // A certificate that is bound to another title is told the same as an unknown title.
+        let admits = |entry: &Access| any(&entry.calling, caller.calling) && entry.trusts(caller.certificate);
+        if answering.any(admits) { Ok(()) } else { Err(Rejection::CallingAeTitle) }
     }
 }
 
@@ -126,7 +141,9 @@ fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Resu
     Ok(entries)
 }
 
-fn some_if_said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Wildcard>>, D::Error> {
+fn some_if_said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<T>>, D::Error> {
     some(deserializer).map(Some)
 }
 
@@ -149,7 +166,10 @@ mod tests {
         called: &str,
     ) -> Option<Result<(), Rejection>> {
         let address: IpAddr = address.parse().unwrap();
-        list.knows(address).then(|| list.admit(address, calling, called, "CONDENSER"))
+        list.knows(address).then(|| {
+            let caller = Caller { address, certificate: None, calling, called };
+            list.admit(caller, "CONDENSER")
+        })
     }
 
     #[test]

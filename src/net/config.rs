@@ -1,6 +1,7 @@
 //! What the receiving side can be told: names, limits and deadlines.
 
 use super::access::AccessList;
+use super::tls::TlsConfig;
 use super::units;
 use crate::dicom::TransferSyntax;
 use serde::Deserialize;
@@ -30,6 +31,8 @@ pub struct Config {
     /// Who may come in. Set by the node from its `[[access]]`.
     #[serde(skip)]
     pub access: AccessList,
+    /// TLS, on addresses of its own.
+    pub tls: Option<TlsConfig>,
     /// How much may be held at a time.
     pub limits: Limits,
     /// How long a peer may take.
@@ -76,7 +79,10 @@ pub struct Limits {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Deadlines {
-    /// From the connection to the whole association request (ARTIM of PS3.8 9.1.5).
+    /// From the connection to the end of the TLS handshake.
+    #[serde(deserialize_with = "units::duration")]
+    pub handshake: Duration,
+    /// From the connection, or the TLS handshake, to the whole association request (ARTIM of PS3.8 9.1.5).
     #[serde(deserialize_with = "units::duration")]
     pub request: Duration,
     /// Between two messages of an association.
@@ -111,6 +117,7 @@ impl Default for Config {
             unknown_sop_classes: UnknownSopClasses::Accept,
             preferred: None,
             access: AccessList::default(),
+            tls: None,
             limits: Limits::default(),
             deadlines: Deadlines::default(),
         }
@@ -135,6 +142,7 @@ impl Default for Limits {
 impl Default for Deadlines {
     fn default() -> Deadlines {
         Deadlines {
+            handshake: Duration::from_secs(10),
             request: Duration::from_secs(15),
             idle: Duration::from_secs(60),
             message: Duration::from_secs(3_600),
@@ -174,7 +182,7 @@ impl Config {
         if !is_ae_title(&self.ae_title) {
             wrong.push(ConfigError::AeTitle(self.ae_title.clone()));
         }
-        if self.listen.is_empty() {
+        if self.listen.is_empty() && self.tls.as_ref().is_none_or(|tls| tls.listen.is_empty()) {
             wrong.push(ConfigError::NoAddress);
         }
         let limits = &self.limits;
@@ -191,6 +199,7 @@ impl Config {
         );
         let deadlines = &self.deadlines;
         let zero = [
+            ("handshake", deadlines.handshake),
             ("request", deadlines.request),
             ("idle", deadlines.idle),
             ("message", deadlines.message),

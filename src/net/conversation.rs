@@ -5,10 +5,12 @@ use super::pdu::{
     ABORT, ASSOCIATE_AC, ASSOCIATE_RJ, HEADER_LEN, Header, MAX_ASSOCIATE, P_DATA_TF, RELEASE_RP, RELEASE_RQ,
     SHORT_PDU, abort,
 };
+use super::peer_tls::PeerTls;
 use super::reasons::Violation;
+use super::requestor_error::CONNECTING;
 use super::requestor_error::RequestorError;
-use super::transport::quick_acknowledge;
-use std::io::{self, IoSlice, Read, Write};
+use super::wire::Wire;
+use std::io::{self, IoSlice};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -16,7 +18,7 @@ use std::time::{Duration, Instant};
 /// A connection on which whole PDUs come and go.
 #[derive(Debug)]
 pub(super) struct Conversation {
-    stream: TcpStream,
+    wire: Wire,
     /// The longest P-DATA-TF PDU that we take.
     max_pdu: u32,
     /// What was read and not asked for yet.
@@ -47,7 +49,35 @@ impl Conversation {
     ) -> Result<Conversation, RequestorError> {
         let stream = connect(address, Instant::now() + time).map_err(RequestorError::Connect)?;
         let staged = Staged { bytes: vec![0; STAGING].into_boxed_slice(), unread: 0..0 };
-        Ok(Conversation { stream, max_pdu, staged, time_outs: [None, None] })
+        Ok(Conversation { wire: Wire::Plain(stream), max_pdu, staged, time_outs: [None, None] })
+    }
+
+    /// The same within TLS, of which nothing was said before.
+    ///
+    /// # Errors
+    /// That the peer does not speak TLS in time, or that one of the two does not believe the other.
+    pub(super) fn secured(
+        mut self,
+        tls: &PeerTls,
+        deadline: Instant,
+    ) -> Result<Conversation, RequestorError> {
+        let refused = |error| RequestorError::Handshake(io::Error::other(error));
+        self.wire = match self.wire {
+            Wire::Plain(stream) => Wire::secured(stream, tls).map_err(refused)?,
+            wire @ Wire::Tls(_) => wire,
+        };
+        loop {
+            let left = remaining(deadline).ok_or(RequestorError::TimedOut(CONNECTING))?;
+            self.set_time_out(Direction::Read, left)
+                .and_then(|()| self.set_time_out(Direction::Write, left))
+                .map_err(RequestorError::Handshake)?;
+            match self.wire.shake_hands() {
+                Ok(true) => return Ok(self),
+                Ok(false) => (),
+                Err(error) if is_transient(&error) => (),
+                Err(error) => return Err(RequestorError::Handshake(error)),
+            }
+        }
     }
 
     /// Reads a whole PDU: its type and what follows the header. An A-ABORT is an error at any time.
@@ -100,8 +130,7 @@ impl Conversation {
                 .map_err(|error| RequestorError::Broken { step, error })?;
             // A peer that has Nagle's algorithm on and writes its answer in two parts sends the second one when the
             // first is acknowledged. Our own writing turns the request off again, so it is made before each read.
-            quick_acknowledge(&self.stream);
-            match self.stream.read(&mut self.staged.bytes) {
+            match self.wire.read(&mut self.staged.bytes) {
                 Ok(0) => return Err(RequestorError::Closed(step)),
                 Ok(count) => self.staged.unread = 0..count,
                 Err(error) if is_transient(&error) => (),
@@ -116,8 +145,8 @@ impl Conversation {
         let known = &mut self.time_outs[direction as usize];
         if *known != wait {
             match direction {
-                Direction::Read => self.stream.set_read_timeout(wait)?,
-                Direction::Write => self.stream.set_write_timeout(wait)?,
+                Direction::Read => self.wire.socket().set_read_timeout(wait)?,
+                Direction::Write => self.wire.socket().set_write_timeout(wait)?,
             }
             *known = wait;
         }
@@ -132,11 +161,14 @@ impl Conversation {
         step: &'static str,
     ) -> Result<(), RequestorError> {
         IoSlice::advance_slices(&mut slices, 0);
-        while !slices.is_empty() {
+        loop {
             let left = remaining(deadline).ok_or(RequestorError::TimedOut(step))?;
-            let count =
-                self.set_time_out(Direction::Write, left).and_then(|()| self.stream.write_vectored(slices));
+            let all_written = slices.is_empty();
+            let count = self.set_time_out(Direction::Write, left).and_then(|()| {
+                if all_written { self.wire.flush().map(|()| 0) } else { self.wire.write_vectored(slices) }
+            });
             match count {
+                Ok(_) if all_written => return Ok(()),
                 Ok(count) => IoSlice::advance_slices(&mut slices, count),
                 Err(error) if is_transient(&error) => (),
                 Err(error) => {
@@ -148,17 +180,11 @@ impl Conversation {
                 }
             }
         }
-        Ok(())
     }
 
     /// Whether the connection is open and nothing has come that was not asked for: an A-ABORT, say.
     pub(super) fn is_quiet(&mut self) -> bool {
-        if !self.staged.unread.is_empty() || self.stream.set_nonblocking(true).is_err() {
-            return false;
-        }
-        let peeked = self.stream.peek(&mut [0]);
-        let restored = self.stream.set_nonblocking(false);
-        restored.is_ok() && peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        self.staged.unread.is_empty() && self.wire.is_quiet()
     }
 
     /// Tells the peer that it broke the rules, and gives the error to return.
@@ -169,7 +195,10 @@ impl Conversation {
 
     /// Writes a last PDU if that is possible at once; the connection closes when `self` is dropped.
     pub(super) fn last_words(&mut self, pdu: [u8; 10]) {
-        let _ = self.set_time_out(Direction::Write, LONGEST_WAIT).and_then(|()| self.stream.write_all(&pdu));
+        let _ = self
+            .set_time_out(Direction::Write, LONGEST_WAIT)
+            .and_then(|()| self.wire.write_vectored(&[IoSlice::new(&pdu)]))
+            .and_then(|_| self.wire.flush());
     }
 }
 

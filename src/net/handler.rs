@@ -1,5 +1,6 @@
 //! The two sides of a received instance: what the network hands over, and what it wants to be told.
 
+use super::certificate::Certificate;
 use super::reasons::{Rejection, Violation, abort_in_words};
 use super::received::ReceivedBytes;
 use super::status::Status;
@@ -133,6 +134,8 @@ pub struct Association {
     pub id: u64,
     /// Where the peer connected from.
     pub peer: SocketAddr,
+    /// The certificate that it has shown, over TLS.
+    pub certificate: Option<Certificate>,
     /// The AE title of the peer, without padding; printable ASCII only.
     pub calling: String,
     /// The AE title that the peer called, without padding.
@@ -180,6 +183,8 @@ pub struct Connection {
     pub id: u64,
     /// Where the peer connected from.
     pub peer: SocketAddr,
+    /// The certificate that it has shown, over TLS.
+    pub certificate: Option<Certificate>,
     /// The association, when it came to one.
     pub association: Option<Arc<Association>>,
     /// The calling AE title of a rejected request, escaped: it may be anything.
@@ -224,6 +229,8 @@ pub enum Outcome {
     TimedOut(Step),
     /// The peer sent less than `deadlines.minimum_rate`.
     TooSlow,
+    /// TLS was not agreed on, or the peer's certificate is not good.
+    Handshake(io::Error),
     /// The first bytes were no DICOM at all; the peer was told nothing.
     Stranger,
     /// No entry of the access list names the address; the peer was told nothing.
@@ -239,6 +246,8 @@ pub enum Outcome {
 /// What was going on when a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// Until TLS is agreed on.
+    Handshake,
     /// Waiting for the whole association request.
     Request,
     /// Between two messages.
@@ -252,6 +261,7 @@ pub enum Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Step::Handshake => "before TLS was agreed on",
             Step::Request => "before its association request was complete",
             Step::Idle => "between messages",
             Step::Message => "within a message",
@@ -270,6 +280,7 @@ impl fmt::Display for Outcome {
             Outcome::Aborted(violation) => write!(f, "aborted: the peer sent {violation}"),
             Outcome::TimedOut(step) => write!(f, "the peer took too long {step}"),
             Outcome::TooSlow => f.write_str("aborted: the peer sends too slowly"),
+            Outcome::Handshake(error) => write!(f, "refused by TLS: {error}"),
             Outcome::Stranger => f.write_str("closed: what the peer sent is not DICOM"),
             Outcome::Unknown => f.write_str("closed: nobody at this address may come in"),
             Outcome::TurnedAway => f.write_str("closed: there are too many connections"),
@@ -290,6 +301,7 @@ impl Outcome {
             Outcome::Aborted(_) => "aborted",
             Outcome::TimedOut(_) => "timed_out",
             Outcome::TooSlow => "too_slow",
+            Outcome::Handshake(_) => "handshake",
             Outcome::Stranger => "stranger",
             Outcome::Unknown => "unknown",
             Outcome::TurnedAway => "turned_away",

@@ -7,6 +7,7 @@ use super::handler::{Connection, Outcome, StoreHandler, Tally};
 use super::patience::{Drain, drained};
 use super::received::Budget;
 use super::shares::{Share, Shares};
+use super::tls::Tls;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,13 +20,21 @@ use tokio::time::{Instant, sleep, sleep_until};
 /// How long no connection is accepted after one could not be: file descriptors do not come back at once.
 const AFTER_FAILURE: Duration = Duration::from_millis(50);
 
+/// A socket to accept connections on, and whether TLS is spoken there.
+pub struct Listener {
+    /// The socket.
+    pub socket: TcpListener,
+    /// TLS, and nothing else, where it is spoken.
+    pub tls: Option<Arc<Tls>>,
+}
+
 /// Accepts associations on all of `listeners` until `drain` becomes true, then lets what is under way end.
 ///
 /// An association between two messages is aborted as soon as `drain` is true; one within a message, or whose instance
 /// is being stored, has `deadlines.drain` to end it. New requests are rejected as "temporary congestion" meanwhile.
 /// Returns when all connections are closed. If the sender of `drain` is dropped, the end is never asked for.
 pub async fn serve(
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
     config: Arc<Config>,
     handler: Arc<dyn StoreHandler>,
     mut drain: watch::Receiver<bool>,
@@ -72,13 +81,13 @@ struct Listening {
 
 impl Listening {
     /// Accepts on one socket until the node stops and the connections that came by it are closed.
-    async fn listen(self: Arc<Self>, listener: TcpListener) {
+    async fn listen(self: Arc<Self>, listener: Listener) {
         let mut drain: Drain = self.common.drain.clone();
         let mut tasks = JoinSet::new();
         loop {
             tokio::select! {
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => self.admit(stream, peer, &mut tasks),
+                accepted = listener.socket.accept() => match accepted {
+                    Ok((stream, peer)) => self.admit(stream, peer, &listener, &mut tasks),
                     Err(error) => {
                         self.common.handler.accept_failed(&error);
                         sleep(AFTER_FAILURE).await;
@@ -96,26 +105,26 @@ impl Listening {
     }
 
     /// Goes on accepting, so that peers are told to try again later, until all is done or the last moment has come.
-    async fn finish(&self, listener: &TcpListener, tasks: &mut JoinSet<()>, last_moment: Instant) {
+    async fn finish(&self, listener: &Listener, tasks: &mut JoinSet<()>, last_moment: Instant) {
         while !tasks.is_empty() {
             tokio::select! {
                 biased;
                 () = sleep_until(last_moment) => return,
                 _ = tasks.join_next() => (),
-                Ok((stream, peer)) = listener.accept() => self.admit(stream, peer, tasks),
+                Ok((stream, peer)) = listener.socket.accept() => self.admit(stream, peer, listener, tasks),
             }
         }
     }
 
     /// Starts the task of a connection, or closes it when it may not come in or there are too many.
-    fn admit(&self, stream: TcpStream, peer: SocketAddr, tasks: &mut JoinSet<()>) {
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, listener: &Listener, tasks: &mut JoinSet<()>) {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         match self.place(peer.ip()) {
             Ok(place) => {
-                let common = Arc::clone(&self.common);
+                let (common, tls) = (Arc::clone(&self.common), listener.tls.clone());
                 tasks.spawn(async move {
-                    let connection = attend(Arc::clone(&common), stream, peer, id).await;
+                    let connection = attend(Arc::clone(&common), stream, tls, peer, id).await;
                     // Whoever is told that it is closed may count on its place being free.
                     drop(place);
                     common.handler.closed(&connection);
@@ -124,6 +133,7 @@ impl Listening {
             Err(outcome) => self.common.handler.closed(&Connection {
                 id,
                 peer,
+                certificate: None,
                 association: None,
                 calling: None,
                 called: None,

@@ -9,6 +9,7 @@ mod access;
 mod address_range;
 mod associate;
 mod associate_writer;
+mod certificate;
 mod command_set;
 mod common;
 mod config;
@@ -24,6 +25,7 @@ mod patience;
 mod pdata;
 mod pdu;
 mod peer_address;
+mod peer_tls;
 mod priority;
 mod proposal;
 mod reasons;
@@ -35,20 +37,25 @@ mod requestor_options;
 mod session;
 mod shares;
 mod status;
+mod stream;
 #[cfg(test)]
 mod testing;
+mod tls;
 mod transport;
 mod units;
+mod wire;
 
 pub use access::{Access, AccessList};
 pub use address_range::{AddressRange, NotAnAddressRange};
+pub use certificate::{Certificate, CertificateName};
 pub use config::{Config, ConfigError, DEFAULT_MAX_PDU, Deadlines, Limits, UnknownSopClasses, is_ae_title};
 pub use handler::{
     Association, Connection, Context, ContextRefusal, Failure, MoveOriginator, Outcome, Received,
     ReceivedUid, Refusal, Step, StoreAnswer, StoreHandler, Tally,
 };
-pub use listener::serve;
+pub use listener::{Listener, serve};
 pub use peer_address::{NotAPeerAddress, PeerAddress};
+pub use peer_tls::PeerTlsConfig;
 pub use priority::Priority;
 pub use reasons::{Rejection, Violation, abort_in_words, rejection_in_words};
 pub use received::ReceivedBytes;
@@ -56,4 +63,5 @@ pub use requestor::Requestor;
 pub use requestor_error::RequestorError;
 pub use requestor_options::{ProposedContext, RequestorOptions};
 pub use status::{Category, Status};
+pub use tls::{Tls, TlsConfig, TlsError};
 pub use units::{bytes as read_bytes, duration as read_duration};

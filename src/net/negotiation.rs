@@ -4,7 +4,9 @@
 //! The acceptor chooses by its own preference, not by the order of the request: what we store anyway first, then
 //! what is cheapest to encode, then whatever loses nothing.
 
+use super::access::Caller;
 use super::associate::{APPLICATION_CONTEXT, Associate, ContextItem, MAX_CONTEXTS};
+use super::certificate::Certificate;
 use super::config::{Config, UnknownSopClasses, is_ae_title};
 use super::handler::{Context, ContextRefusal};
 use super::reasons::Rejection;
@@ -16,13 +18,14 @@ use std::net::IpAddr;
 /// A peer that takes no longer PDUs than this could only be answered in crumbs.
 pub(super) const SMALLEST_PEER_MAXIMUM: u32 = 64;
 
-/// Decides about a request that came from an address.
+/// Decides about a request that came from an address, with a certificate where it came over TLS.
 ///
 /// # Errors
 /// The first reason for which it is to be rejected.
 pub(super) fn negotiate(
     request: &Associate,
-    from: IpAddr,
+    address: IpAddr,
+    certificate: Option<&Certificate>,
     config: &Config,
 ) -> Result<Vec<Context>, Rejection> {
     if request.protocol_version & 1 == 0 {
@@ -35,7 +38,8 @@ pub(super) fn negotiate(
     let called = title(request.called()).ok_or(Rejection::CalledAeTitle)?;
     // A title that is none is shown to nobody's pattern.
     let calling = title(request.calling());
-    config.access.admit(from, calling.unwrap_or_default(), called, &config.ae_title)?;
+    let caller = Caller { address, certificate, calling: calling.unwrap_or_default(), called };
+    config.access.admit(caller, &config.ae_title)?;
     if calling.is_none() {
         return Err(Rejection::CallingAeTitle);
     }
@@ -154,7 +158,8 @@ mod tests {
 
     fn chosen(transfer_syntaxes: &[&str], preferred: Option<&str>) -> Result<&'static str, ContextRefusal> {
         let config = Config { preferred: preferred.and_then(TransferSyntax::of_uid), ..Config::default() };
-        let contexts = negotiate(&request(vec![context(1, CT, transfer_syntaxes)]), HERE, &config).unwrap();
+        let contexts =
+            negotiate(&request(vec![context(1, CT, transfer_syntaxes)]), HERE, None, &config).unwrap();
         contexts[0].result.map(|syntax| syntax.uid)
     }
 
@@ -209,7 +214,7 @@ mod tests {
             {
                 let config = Config { unknown_sop_classes: unknown, ..Config::default() };
                 let contexts = vec![context(1, abstract_syntax, &[uids::IMPLICIT_VR_LITTLE_ENDIAN])];
-                let contexts = negotiate(&request(contexts), HERE, &config).unwrap();
+                let contexts = negotiate(&request(contexts), HERE, None, &config).unwrap();
                 let result = contexts[0].result.map(|_| ());
                 let expected = if expected { Ok(()) } else { Err(ContextRefusal::AbstractSyntax) };
                 assert_eq!(result, expected, "{abstract_syntax} {unknown:?}");
@@ -223,7 +228,7 @@ mod tests {
         let rejection = |change: &dyn Fn(&mut Associate)| {
             let mut request = sound();
             change(&mut request);
-            negotiate(&request, HERE, &Config::default()).err()
+            negotiate(&request, HERE, None, &Config::default()).err()
         };
         assert_eq!(rejection(&|_| ()), None);
         assert_eq!(rejection(&|r| r.protocol_version = 0), Some(Rejection::ProtocolVersion));

@@ -9,6 +9,7 @@ use super::exchange::Exchange;
 use super::handler::{Context, StoreAnswer};
 use super::negotiation::SMALLEST_PEER_MAXIMUM;
 use super::pdu::{ASSOCIATE_AC, ASSOCIATE_RJ, RELEASE_RP, RELEASE_RQ_PDU, abort};
+use super::peer_tls::PeerTls;
 use super::proposal::{items, results};
 use super::reasons::Violation;
 use super::requestor_error::{CONNECTING, RELEASING, RequestorError};
@@ -41,8 +42,12 @@ impl Requestor {
         let (calling, called) = (&options.calling, &options.called);
         let request = write_request(calling, called, items(proposed)?, options.max_pdu)
             .map_err(RequestorError::Request)?;
+        let tls = options.tls.as_ref().map(|(tls, host)| PeerTls::load(tls, host)).transpose()?;
         let mut conversation = Conversation::open(address, options.connect, options.max_pdu)?;
         let deadline = Instant::now() + options.associate;
+        if let Some(tls) = tls {
+            conversation = conversation.secured(&tls, deadline)?;
+        }
         conversation.write(&mut [IoSlice::new(&request)], deadline, CONNECTING)?;
         let body = match conversation.read_pdu(deadline, CONNECTING)? {
             (ASSOCIATE_AC, body) => body,

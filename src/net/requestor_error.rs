@@ -1,6 +1,7 @@
 //! Why an association that we asked for could not be had or used, in words.
 
 use super::reasons::{Violation, abort_in_words, rejection_in_words};
+use super::tls::TlsError;
 use dicom_ul::pdu::WriteError;
 use std::io;
 
@@ -10,6 +11,12 @@ pub enum RequestorError {
     /// The name of the peer could not be resolved, or none of its addresses accepts a connection.
     #[error("cannot connect: {0}")]
     Connect(#[source] io::Error),
+    /// Our side of TLS cannot be set up.
+    #[error("{0}")]
+    Tls(#[from] TlsError),
+    /// The peer does not speak TLS, or one of the two does not believe the other.
+    #[error("TLS was not agreed on: {0}")]
+    Handshake(#[source] io::Error),
     /// What is to be proposed cannot be written, an AE title of more than 16 characters, say.
     #[error("the association request cannot be written: {0}")]
     Request(#[source] WriteError),

@@ -1,6 +1,7 @@
 //! What a requestor asks for: which peer, within which times, and which presentation contexts.
 
 use super::config::DEFAULT_MAX_PDU;
+use super::peer_tls::PeerTlsConfig;
 use crate::dicom::TransferSyntax;
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ pub struct RequestorOptions {
     pub calling: String,
     /// The AE title of the peer.
     pub called: String,
+    /// TLS, and the host whose name the certificate of the peer must bear; plain text without.
+    pub tls: Option<(PeerTlsConfig, String)>,
     /// The longest P-DATA-TF PDU that we take and send, in bytes.
     pub max_pdu: u32,
     /// For the addresses of the peer, one after the other, to accept the connection.
@@ -33,6 +36,7 @@ impl RequestorOptions {
         RequestorOptions {
             calling: calling.to_owned(),
             called: called.to_owned(),
+            tls: None,
             max_pdu: DEFAULT_MAX_PDU,
             connect: Duration::from_secs(10),
             associate: Duration::from_secs(30),

@@ -6,10 +6,10 @@
 
 use super::handler::{Outcome, Step};
 use super::patience::Patience;
+use super::stream::Stream;
 use std::future::poll_fn;
 use std::pin::pin;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 /// From this length on, the body of a PDU is read straight to its place.
@@ -25,7 +25,7 @@ const STAGING_BETWEEN_LARGE: usize = 2 * 1024;
 /// A connection with what was read of it and not yet used.
 #[derive(Debug)]
 pub(super) struct Transport {
-    stream: TcpStream,
+    stream: Stream,
     /// What was read, of which the bytes before `start` are used up.
     staging: Vec<u8>,
     start: usize,
@@ -35,7 +35,7 @@ pub(super) struct Transport {
 
 impl Transport {
     /// Takes over a connection of which nothing beyond the last PDU was read.
-    pub(super) fn new(stream: TcpStream) -> Transport {
+    pub(super) fn new(stream: Stream) -> Transport {
         Transport { stream, staging: Vec::with_capacity(STAGING), start: 0, most_staged: STAGING }
     }
 
@@ -47,7 +47,7 @@ impl Transport {
     }
 
     /// The connection itself, for its last words.
-    pub(super) fn into_stream(self) -> TcpStream {
+    pub(super) fn into_stream(self) -> Stream {
         self.stream
     }
 
@@ -94,7 +94,12 @@ impl Transport {
     /// # Errors
     /// That the peer does not take it in time, or that the connection broke.
     pub(super) async fn write(&mut self, bytes: &[u8], deadline: Instant) -> Result<(), Outcome> {
-        match timeout_at(deadline, self.stream.write_all(bytes)).await {
+        let write = async {
+            self.stream.write_all(bytes).await?;
+            // TLS may hold a part of it back.
+            self.stream.flush().await
+        };
+        match timeout_at(deadline, write).await {
             Ok(result) => result.map_err(Outcome::Broken),
             Err(_) => Err(Outcome::TimedOut(Step::Response)),
         }
@@ -111,7 +116,7 @@ impl Transport {
 }
 
 /// Appends up to `most` bytes to `out`, within its capacity; has all that came before acknowledged when it must wait.
-async fn read(stream: &mut TcpStream, out: &mut Vec<u8>, most: usize) -> std::io::Result<usize> {
+async fn read(stream: &mut Stream, out: &mut Vec<u8>, most: usize) -> std::io::Result<usize> {
     poll_fn(|context| {
         let polled = {
             let mut limited = (&mut *stream).take(most as u64);

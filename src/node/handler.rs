@@ -47,6 +47,7 @@ impl StoreHandler for Node {
         tracing::info!(
             association = association.id, address = %association.peer, peer = %Escaped(&association.calling),
             software = %Escaped(association.implementation_version_name.as_deref().unwrap_or("-")),
+            certificate = association.certificate.as_ref().map(display),
             contexts = association.contexts.len(), accepted, "association opened"
         );
     }

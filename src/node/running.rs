@@ -5,7 +5,7 @@ use super::journey::Node;
 use crate::config::Config;
 use crate::dicom::Limits;
 use crate::forward::{Couriers, Depot};
-use crate::net::{StoreHandler, serve};
+use crate::net::{Listener, StoreHandler, Tls, TlsError, serve};
 use crate::observe::{Counters, Escaped};
 use crate::queue::Queue;
 use crate::store::{StoreError, Tree};
@@ -41,6 +41,9 @@ pub enum RunError {
         "this version does not ask peers for Storage Commitment yet: leave `commit` out of the peer {0:?}"
     )]
     Commit(String),
+    /// TLS cannot be spoken.
+    #[error("{0}")]
+    Tls(#[from] TlsError),
     /// The runtime or the signal handlers cannot be set up.
     #[error("cannot start: {0}")]
     Start(#[from] io::Error),
@@ -108,14 +111,16 @@ impl Node {
 /// Listens, serves, delivers, and ends in order.
 async fn attend(config: &Config, node: &Arc<Node>, queue: Option<Arc<dyn Queue>>) -> Result<(), RunError> {
     let mut signals = Signals::new()?;
+    let tls = config.node.tls.as_ref().map(Tls::load).transpose()?.map(Arc::new);
     let mut listeners = Vec::new();
-    for &address in &config.node.listen {
+    let with_tls = config.node.tls.iter().flat_map(|tls| &tls.listen).map(|address| (*address, tls.clone()));
+    for (address, tls) in config.node.listen.iter().map(|address| (*address, None)).chain(with_tls) {
         let listen = |error| RunError::Listen { address, error };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
-        let address = listener.local_addr()?;
-        tracing::info!(%address, ae_title = config.node.ae_title, to = %config.compress.to,
+        let socket = TcpListener::bind(address).await.map_err(listen)?;
+        let address = socket.local_addr()?;
+        tracing::info!(%address, tls = tls.is_some(), ae_title = config.node.ae_title, to = %config.compress.to,
             verify = config.compress.verify, "listening");
-        listeners.push(listener);
+        listeners.push(Listener { socket, tls });
     }
     if config.access.is_this_machine_only()
         && config.node.listen.iter().any(|address| !address.ip().is_loopback())
@@ -127,14 +132,16 @@ async fn attend(config: &Config, node: &Arc<Node>, queue: Option<Arc<dyn Queue>>
     let handler = Arc::clone(node) as Arc<dyn StoreHandler>;
     let serving = tokio::spawn(serve(listeners, Arc::new(config.node.clone()), handler, drained));
     tell_systemd(NotifyState::Ready);
-    signals.next().await;
+    while signals.next().await == Asked::Reload {
+        reload(tls.as_deref());
+    }
     tracing::info!("draining: no new associations, running transfers end");
     tell_systemd(NotifyState::Stopping);
     drain.send_replace(true);
     let delivering = end_of(couriers, config.node.deadlines.drain)?;
     tokio::select! {
         _ = async { tokio::join!(serving, delivering) } => (),
-        () = signals.next() => tracing::warn!("stopped at once by a second signal"),
+        () = signals.end() => tracing::warn!("stopped at once by a second signal"),
     }
     Ok(())
 }
@@ -161,10 +168,27 @@ fn end_of(couriers: Option<Couriers>, at_most: Duration) -> io::Result<oneshot::
     Ok(end)
 }
 
-/// The signals that ask the node to stop, and one that would kill it if nobody listened.
+/// Reads certificates, key and revocation lists again; all else stays as it was at the start.
+fn reload(tls: Option<&Tls>) {
+    match tls.map(Tls::reload) {
+        None => tracing::info!("nothing to reload: there is no [node.tls]"),
+        Some(Ok(())) => tracing::info!("certificates and revocation lists reloaded"),
+        Some(Err(error)) => tracing::error!(%error, "not reloaded: what was read before stays in force"),
+    }
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Reload,
+    End,
+}
+
+/// The signals that ask the node to reload or to stop, and one that would kill it if nobody listened.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
     /// A write beyond the file size limit shall fail with EFBIG, which the sender is told of, and not end the process.
     _file_size: Signal,
 }
@@ -174,15 +198,22 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
             _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.terminate.recv() => (),
-            _ = self.interrupt.recv() => (),
+            _ = self.terminate.recv() => Asked::End,
+            _ = self.interrupt.recv() => Asked::End,
+            _ = self.hang_up.recv() => Asked::Reload,
         }
+    }
+
+    /// Waits for one that asks for the end.
+    async fn end(&mut self) {
+        while self.next().await != Asked::End {}
     }
 }
 

@@ -6,8 +6,8 @@
 
 use condenser::dicom::{Source, TransferSyntax, VERIFICATION, uids};
 use condenser::net::{
-    Association, Config, Connection, Failure, ProposedContext, Received, Refusal, Requestor,
-    RequestorOptions, Status, StoreAnswer, StoreHandler, serve,
+    Association, Config, Connection, Failure, Listener, ProposedContext, Received, Refusal, Requestor,
+    RequestorOptions, Status, StoreAnswer, StoreHandler, Tls, serve,
 };
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -127,9 +127,22 @@ impl Node {
         Node::behaving(config, |_| StoreAnswer::from(Status::SUCCESS))
     }
 
+    /// Speaks TLS and nothing else.
+    pub fn start_with_tls(config: Config, tls: Arc<Tls>) -> Node {
+        Node::listening(config, Some(tls), |_| StoreAnswer::from(Status::SUCCESS))
+    }
+
     /// Answers instances as told.
     pub fn behaving(
         config: Config,
+        behaviour: impl Fn(&Received) -> StoreAnswer + Send + Sync + 'static,
+    ) -> Node {
+        Node::listening(config, None, behaviour)
+    }
+
+    fn listening(
+        config: Config,
+        tls: Option<Arc<Tls>>,
         behaviour: impl Fn(&Received) -> StoreAnswer + Send + Sync + 'static,
     ) -> Node {
         let seen = Arc::new(Recorder {
@@ -149,8 +162,8 @@ impl Node {
                 .build()
                 .expect("starts");
             runtime.block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener).expect("is a listener");
-                serve(vec![listener], Arc::new(config), handler, ended).await;
+                let socket = tokio::net::TcpListener::from_std(listener).expect("is a listener");
+                serve(vec![Listener { socket, tls }], Arc::new(config), handler, ended).await;
             });
         });
         Node { address, seen, drain, thread: Some(thread) }
@@ -318,6 +331,14 @@ impl Peer {
         let mut body = vec![0; length as usize];
         self.stream.read_exact(&mut body).expect("a whole PDU");
         Some(Pdu(header[0], body))
+    }
+
+    /// All that the node says until it closes.
+    pub fn read_to_end(&mut self) -> Vec<u8> {
+        let mut said = Vec::new();
+        // A reset is an end too.
+        let _ = self.stream.read_to_end(&mut said);
+        said
     }
 
     /// The node aborts, with this source and reason, and closes.
