@@ -11,6 +11,7 @@ use condenser::net::{
     Status, StoreAnswer, UnknownSopClasses,
 };
 use peer::*;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -356,4 +357,18 @@ fn many_associations_at_a_time_are_served() {
             assert!(*bytes == content(400_000 + thread), "{uid}");
         }
     });
+}
+
+#[test]
+fn k17_while_nothing_can_be_stored_associations_for_it_are_rejected_for_the_time_being() {
+    let node = Node::start(Config::default());
+    let try_it = |abstract_syntax: &str| {
+        let context = proposing(abstract_syntax, &[uids::IMPLICIT_VR_LITTLE_ENDIAN]);
+        Requestor::connect(node.address, options(), &[context]).map(|_| ())
+    };
+    node.seen.ready.store(false, Ordering::Relaxed);
+    assert!(matches!(try_it(CT), Err(RequestorError::Rejected([2, 3, 1]))));
+    assert!(try_it(VERIFICATION).is_ok(), "a sign of life can be given always");
+    node.seen.ready.store(true, Ordering::Relaxed);
+    assert!(try_it(CT).is_ok());
 }

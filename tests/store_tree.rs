@@ -476,3 +476,22 @@ fn one_fault(call: &str, fault: &str, when: u32) -> bool {
     drop(tree);
     happened
 }
+
+#[test]
+fn k08_a_disk_that_is_not_mounted_is_not_taken_for_an_empty_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let wanted = |create| Config { create, ..config(folder.path()) };
+    let error = Tree::open(&wanted(false)).unwrap_err();
+    assert!(matches!(error, StoreError::Missing { .. }), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made");
+    drop(Tree::open(&wanted(true)).unwrap());
+    Tree::open(&wanted(false)).unwrap();
+}
+
+#[test]
+fn k17_below_the_low_water_mark_nothing_is_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = Tree::open(&Config { low_water: u64::MAX, ..config(folder.path()) }).unwrap();
+    assert!(tree.check().unwrap_err().is_out_of_space());
+    assert!(tree.draft().unwrap_err().is_out_of_space());
+}

@@ -5,7 +5,7 @@ use super::associate::Associate;
 use super::associate_writer::write_acceptance;
 use super::certificate::Certificate;
 use super::common::Common;
-use super::handler::{Association, Connection, Outcome, Step, Tally};
+use super::handler::{Association, Connection, Context, Outcome, Step, Tally};
 use super::negotiation::negotiate;
 use super::patience::{Patience, last_moment};
 use super::pdu::{self, ABORT, ASSOCIATE_RQ, HEADER_LEN, Header, MAX_ASSOCIATE, RELEASE_RP_PDU};
@@ -14,11 +14,13 @@ use super::session::Session;
 use super::stream::Stream;
 use super::tls::Tls;
 use super::transport::{Transport, quick_acknowledge};
+use crate::dicom::VERIFICATION;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// What the last words of a connection get to be sent when the node ends.
@@ -105,6 +107,9 @@ async fn converse(
     if common.drain.borrow().is_some() {
         return (stream, Outcome::Rejected(Rejection::TemporaryCongestion));
     }
+    if !is_ready(common, &contexts).await {
+        return (stream, Outcome::Rejected(Rejection::NotReady));
+    }
     let calling = String::from_utf8_lossy(request.calling()).into_owned();
     let places = (
         common.associations.try_acquire(),
@@ -140,6 +145,17 @@ async fn converse(
     let (outcome, tally, transport) = session.run().await;
     connection.tally = tally;
     (transport.into_stream(), outcome)
+}
+
+/// Whether what is going to be sent could be stored now. A sign of life can be given always.
+async fn is_ready(common: &Common, contexts: &[Context]) -> bool {
+    let is_storage = |context: &Context| context.result.is_ok() && context.abstract_syntax != VERIFICATION;
+    if !contexts.iter().any(is_storage) {
+        return true;
+    }
+    let handler = Arc::clone(&common.handler);
+    // Whatever is wrong when it panics is told by the instances.
+    spawn_blocking(move || handler.is_ready()).await.unwrap_or(true)
 }
 
 /// Reads the association request, and not one byte more. Its header tells DICOM from anything else, and what is kept

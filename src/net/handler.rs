@@ -15,6 +15,12 @@ use std::time::Duration;
 /// Whoever keeps what comes in. All methods may be called by many threads at once; those that are not said to be called
 /// on a blocking thread must not block, for other associations would wait.
 pub trait StoreHandler: Send + Sync + 'static {
+    /// Whether instances can be taken in now; while not, associations that are for them are rejected for the time being.
+    /// Called on a blocking thread.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
     /// An empty file, without a name, for a data set that is too large for memory. Called on a blocking thread.
     ///
     /// # Errors

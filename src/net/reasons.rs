@@ -19,6 +19,8 @@ pub enum Rejection {
     ProtocolVersion,
     /// We are about to stop, or too busy: the peer may try again later.
     TemporaryCongestion,
+    /// Nothing can be stored now: the peer may try again later.
+    NotReady,
     /// There are as many associations as there may be.
     LocalLimitExceeded,
 }
@@ -31,6 +33,7 @@ const REJECTIONS: &[(Rejection, [u8; 3], &str)] = &[
     (Rejection::CallingAeTitle, [1, 1, 3], "its calling AE title is not recognized"),
     (Rejection::CalledAeTitle, [1, 1, 7], "it calls an AE title that is not ours"),
     (Rejection::ProtocolVersion, [1, 2, 2], "its protocol version is not supported"),
+    (Rejection::NotReady, [2, 3, 1], "nothing can be stored now"),
     (Rejection::TemporaryCongestion, [2, 3, 1], "the node is about to stop"),
     (
         Rejection::LocalLimitExceeded,
@@ -193,6 +196,7 @@ mod tests {
             Rejection::CallingAeTitle,
             Rejection::CalledAeTitle,
             Rejection::ProtocolVersion,
+            Rejection::NotReady,
             Rejection::TemporaryCongestion,
             Rejection::LocalLimitExceeded,
         ];

@@ -13,6 +13,10 @@ use std::time::Instant;
 use tracing::field::display;
 
 impl StoreHandler for Node {
+    fn is_ready(&self) -> bool {
+        self.tree.check().inspect_err(|error| tracing::error!(%error, "nothing can be stored")).is_ok()
+    }
+
     fn spool(&self) -> io::Result<File> {
         self.tree.spool()
     }

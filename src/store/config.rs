@@ -2,6 +2,7 @@
 
 use super::durable::Durability;
 use super::layout::Layout;
+use crate::net::read_bytes;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -13,13 +14,25 @@ pub struct Config {
     pub path: PathBuf,
     /// The path of a file inside the store, with values of the instance in braces.
     pub layout: Layout,
+    /// Whether a store that is not there is made. `false` keeps a disk that is not mounted from being taken for an
+    /// empty store.
+    pub create: bool,
+    /// The free bytes of its file system below which nothing is taken in, until there is a quarter more; 0 for none.
+    #[serde(deserialize_with = "read_bytes")]
+    pub low_water: u64,
     /// `"full"` syncs before every Success; `"none"` may lose the last minute when the power fails.
     pub durability: Durability,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { path: "data".into(), layout: Layout::default(), durability: Durability::Full }
+        Self {
+            path: "data".into(),
+            layout: Layout::default(),
+            create: true,
+            low_water: 128 << 20,
+            durability: Durability::Full,
+        }
     }
 }
 

@@ -18,6 +18,39 @@ pub enum StoreError {
         #[source]
         error: io::Error,
     },
+    /// There is less room than the store wants to keep (`store.low_water`), or hardly a file can be made any more.
+    #[error(
+        "{} has {free} bytes and {files} files left; {wanted} bytes are wanted (store.low_water)", path.display()
+    )]
+    LowWater {
+        /// The store's folder.
+        path: PathBuf,
+        /// Free bytes.
+        free: u64,
+        /// Files that can still be made.
+        files: u64,
+        /// The free bytes that are wanted.
+        wanted: u64,
+    },
+    /// The store lies where nothing outlasts the machine or the container.
+    #[error(
+        "{}: {why}; put the store elsewhere, or write down durability = \"none\"", path.display()
+    )]
+    Volatile {
+        /// The store's folder.
+        path: PathBuf,
+        /// What kind of file system it is.
+        why: &'static str,
+    },
+    /// The store is to be there already, and is not.
+    #[error(
+        "{} is no store (nothing was made there yet); is its disk mounted? For a new store, start once with store.create = true",
+        path.display()
+    )]
+    Missing {
+        /// The store's folder.
+        path: PathBuf,
+    },
     /// Any other failure of the operating system.
     #[error("cannot {action} {}: {error}", path.display())]
     Io {
@@ -79,7 +112,7 @@ impl StoreError {
 
     /// Whether it is for want of space, so that the sender may try again later (DIMSE status A700).
     pub fn is_out_of_space(&self) -> bool {
-        matches!(self, Self::OutOfSpace { .. })
+        matches!(self, Self::OutOfSpace { .. } | Self::LowWater { .. })
     }
 }
 

@@ -21,6 +21,7 @@ mod opening;
 mod quarantine;
 mod receipt;
 mod tree;
+mod volume;
 
 pub use config::Config;
 pub use digest::{Digest, NotADigest};

@@ -39,11 +39,15 @@ pub(super) struct Parts {
 /// The store's own folder. No value of an instance can name it: none begins with a dot.
 pub(super) const OWN_FOLDER: &str = ".condenser";
 
-/// File systems (statfs `f_type`, linux/magic.h) on which a sync may not be what it is elsewhere.
-const DOUBTFUL: &[(u64, &str)] = &[
+/// File systems (statfs `f_type`, linux/magic.h) that end with the machine or the container.
+const VOLATILE: &[(u64, &str)] = &[
     (0x0102_1994, "tmpfs is memory: everything is lost when the machine stops"),
     (0x8584_58F6, "ramfs is memory: everything is lost when the machine stops"),
     (0x794C_7630, "overlayfs belongs to a container: everything is lost when it is removed; mount a volume"),
+];
+
+/// File systems on which a sync may not be what it is elsewhere.
+const DOUBTFUL: &[(u64, &str)] = &[
     (0x6969, "on NFS, durability is what the server makes of it: it must export with «sync»"),
     (0xFF53_4D42, "on CIFS, durability is what the server makes of it"),
     (0xFE53_4D42, "on SMB, durability is what the server makes of it"),
@@ -53,6 +57,9 @@ const DOUBTFUL: &[(u64, &str)] = &[
 /// Opens the store: everything that could make a later promise untrue is found out here.
 pub(super) fn open(config: &Config) -> Result<Parts, StoreError> {
     let durable = Durable::new(config.durability);
+    if !config.create && !config.path.join(OWN_FOLDER).is_dir() {
+        return Err(StoreError::Missing { path: config.path.clone() });
+    }
     let root = durable.make_path(&config.path)?;
     let own = durable.directory(&root, OWN_FOLDER.as_ref())?;
     let lock = lock(&root, &own)?;
@@ -63,7 +70,10 @@ pub(super) fn open(config: &Config) -> Result<Parts, StoreError> {
     let drafts_removed = remove_drafts(&drafts)?;
     let sync_time = self_test(&durable, &drafts)?;
     let warning = match config.durability {
-        Durability::Full => doubt(&root),
+        Durability::Full => match kind(&root, VOLATILE) {
+            Some(why) => return Err(StoreError::Volatile { path: root.path().to_owned(), why }),
+            None => kind(&root, DOUBTFUL),
+        },
         Durability::None => {
             Some("durability is off: a loss of power may lose what was answered with Success")
         }
@@ -123,9 +133,10 @@ fn read_back(drafts: &Directory, name: &OsStr) -> Result<Vec<u8>, StoreError> {
     Ok(read)
 }
 
-fn doubt(root: &Directory) -> Option<&'static str> {
+/// What a table says about the file system of the store.
+fn kind(root: &Directory, table: &[(u64, &'static str)]) -> Option<&'static str> {
     let kind = rustix::fs::fstatfs(root).ok()?.f_type;
     // The type of the field differs between architectures; all numbers fit into 32 bits.
     let kind = u64::from(kind as u32);
-    DOUBTFUL.iter().find(|(number, _)| *number == kind).map(|(_, warning)| *warning)
+    table.iter().find(|(number, _)| *number == kind).map(|(_, warning)| *warning)
 }

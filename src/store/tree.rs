@@ -11,6 +11,7 @@ use super::identity::Identity;
 use super::layout::{Layout, Place};
 use super::opening::{self, Opening, Parts};
 use super::receipt::Receipt;
+use super::volume::Volume;
 use crate::dicom::FileMeta;
 use std::fs::File;
 use std::io::{self, Read};
@@ -24,6 +25,7 @@ pub struct Tree {
     drafts: Arc<Directory>,
     layout: Layout,
     durable: Durable,
+    volume: Volume,
     opening: Opening,
     /// Released when the tree is dropped.
     _lock: File,
@@ -65,7 +67,8 @@ impl Tree {
     /// Each one says what to do; nothing works around them, for a store in doubt must not take in instances.
     pub fn open(config: &Config) -> Result<Self, StoreError> {
         let Parts { root, drafts, durable, lock, opening } = opening::open(config)?;
-        Ok(Self { root, drafts, layout: config.layout.clone(), durable, opening, _lock: lock })
+        let (layout, volume) = (config.layout.clone(), Volume::new(config.low_water));
+        Ok(Self { root, drafts, layout, durable, volume, opening, _lock: lock })
     }
 
     /// What was found when it was opened.
@@ -73,9 +76,18 @@ impl Tree {
         &self.opening
     }
 
+    /// Whether an instance could be taken in: no sync has failed, and there is room.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.durable.check()?;
+        self.volume.check(&self.root)
+    }
+
     /// A file to write an instance into; nothing of it is seen in the tree before [`Tree::commit`].
     pub fn draft(&self) -> Result<Draft, StoreError> {
-        self.durable.check()?;
+        self.check()?;
         Draft::create(Arc::clone(&self.drafts))
     }
 

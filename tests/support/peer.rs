@@ -12,6 +12,7 @@ use condenser::net::{
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -32,6 +33,8 @@ type Behaviour = Box<dyn Fn(&Received) -> StoreAnswer + Send + Sync>;
 
 /// Records what it is handed.
 pub struct Recorder {
+    /// Whether instances can be taken in.
+    pub ready: AtomicBool,
     behaviour: Behaviour,
     seen: Mutex<Seen>,
     news: Condvar,
@@ -53,6 +56,10 @@ pub struct Seen {
 }
 
 impl StoreHandler for Recorder {
+    fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
     fn spool(&self) -> io::Result<File> {
         self.note(|seen| seen.spools += 1);
         tempfile::tempfile()
@@ -146,6 +153,7 @@ impl Node {
         behaviour: impl Fn(&Received) -> StoreAnswer + Send + Sync + 'static,
     ) -> Node {
         let seen = Arc::new(Recorder {
+            ready: AtomicBool::new(true),
             behaviour: Box::new(behaviour),
             seen: Mutex::default(),
             news: Condvar::new(),
