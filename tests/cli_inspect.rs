@@ -65,6 +65,7 @@ fn compressed_files_show_their_fragments_and_their_receipt() {
         transfer_syntax: uids::IMPLICIT_VR_LITTLE_ENDIAN.to_owned(),
         outcome: ReceiptOutcome::Kept,
         reason: Some("no_pixel_data".to_owned()),
+        stored: None,
     };
     let meta = FileMeta {
         transfer_syntax: uids::EXPLICIT_VR_LITTLE_ENDIAN.to_owned(),

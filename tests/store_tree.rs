@@ -39,6 +39,7 @@ fn draft(tree: &Tree, uid: &str, content: &[u8]) -> Result<(Draft, Digest), Stor
         transfer_syntax: EXPLICIT.to_owned(),
         outcome: ReceiptOutcome::Kept,
         reason: Some("no_pixel_data".to_owned()),
+        stored: None,
     };
     let meta = FileMeta {
         sop_instance: uid.to_owned(),

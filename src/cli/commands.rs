@@ -1,7 +1,7 @@
 //! The table of commands: what `condenser` can be asked for, and who answers.
 
 use super::outcome::exit_code;
-use super::{check, compress, echo, inspect, queue, send, serve, syntaxes};
+use super::{check, compress, echo, fsck, inspect, queue, send, serve, syntaxes};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -33,6 +33,8 @@ enum Command {
     Send(send::Arguments),
     /// Look at what is still to be delivered to peers, and retry, hold, release or purge it.
     Queue(queue::Arguments),
+    /// Read every file of a store and find what was altered since it was stored.
+    Fsck(fsck::Arguments),
     /// Show what files are and what they can be compressed to; nothing of the patient.
     Inspect(inspect::Arguments),
     /// List the transfer syntaxes and what is done with each.
@@ -56,6 +58,7 @@ pub fn run() -> ExitCode {
         Command::Echo(arguments) => echo::run(&arguments),
         Command::Send(arguments) => send::run(&arguments),
         Command::Queue(arguments) => queue::run(&arguments),
+        Command::Fsck(arguments) => fsck::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Syntaxes(arguments) => syntaxes::run(&arguments),
     })

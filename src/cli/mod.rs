@@ -6,6 +6,7 @@ mod compress;
 mod compress_file;
 mod echo;
 mod find;
+mod fsck;
 mod inspect;
 mod inspect_codestreams;
 mod instance_file;

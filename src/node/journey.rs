@@ -189,6 +189,7 @@ impl Label<'_> {
             transfer_syntax: self.received.uid.to_owned(),
             outcome,
             reason: reason.map(str::to_owned),
+            stored: (outcome == ReceiptOutcome::Condensed).then_some(Digest::UNKNOWN),
         };
         FileMeta {
             sop_class: self.identity.sop_class.as_ref().map(ToString::to_string).unwrap_or_default(),

@@ -18,6 +18,9 @@ pub struct Digest([u8; 32]);
 pub struct NotADigest;
 
 impl Digest {
+    /// What stands where a digest is not known yet.
+    pub const UNKNOWN: Self = Self([0; 32]);
+
     /// The digest of a data set in this transfer syntax.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ mod notes;
 mod opening;
 mod quarantine;
 mod receipt;
+mod seal;
+mod set_aside;
 mod tree;
 mod volume;
 
@@ -36,4 +38,5 @@ pub use layout::{Layout, LayoutError, Place};
 pub use opening::Opening;
 pub use quarantine::QuarantineNote;
 pub use receipt::{RECEIPT_CREATOR_UID, Receipt, ReceiptError, ReceiptOutcome};
+pub use seal::Soundness;
 pub use tree::{Stored, Tree};

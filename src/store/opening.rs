@@ -82,6 +82,15 @@ pub(super) fn open(config: &Config) -> Result<Parts, StoreError> {
     Ok(Parts { root, drafts: Arc::new(drafts), durable, lock, opening })
 }
 
+/// The folders of a store that is there already: its own, and that of its drafts.
+pub(super) fn look(config: &Config) -> Result<(Directory, Directory), StoreError> {
+    let missing = || StoreError::Missing { path: config.path.clone() };
+    let root = Directory::open(&config.path).map_err(|_| missing())?;
+    let own = root.child(OWN_FOLDER.as_ref())?.ok_or_else(missing)?;
+    let drafts = own.child("drafts".as_ref())?.ok_or_else(missing)?;
+    Ok((root, drafts))
+}
+
 /// Two nodes in one store would remove each other's drafts.
 fn lock(root: &Directory, own: &Directory) -> Result<File, StoreError> {
     let lock = own.open_or_create_file("lock".as_ref())?;

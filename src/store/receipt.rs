@@ -22,6 +22,10 @@ pub struct Receipt {
     /// Why it was kept as received; a stable name in snake case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The digest of the data set as it is stored, where that is another one than was received. [`Digest::UNKNOWN`] asks the
+    /// store to write it down when the file is finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<Digest>,
 }
 
 /// How an instance is stored.
@@ -88,6 +92,7 @@ mod tests {
             transfer_syntax: "1.2.840.10008.1.2.1".to_owned(),
             outcome: ReceiptOutcome::Kept,
             reason: reason.map(str::to_owned),
+            stored: None,
         }
     }
 

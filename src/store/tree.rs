@@ -11,12 +11,14 @@ use super::identity::Identity;
 use super::layout::{Layout, Place};
 use super::opening::{self, Opening, Parts};
 use super::receipt::Receipt;
+use super::seal::seal;
 use super::volume::Volume;
 use crate::dicom::FileMeta;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// An opened store. Any number of threads may use it at once; one process alone, which its lock ensures.
 #[derive(Debug)]
@@ -28,7 +30,7 @@ pub struct Tree {
     volume: Volume,
     opening: Opening,
     /// Released when the tree is dropped.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 /// What became of a committed draft. In every case the instance is durable.
@@ -57,7 +59,7 @@ impl Stored {
 }
 
 /// A file meta group is read up to this length to find the receipt; ours are far shorter.
-const LONGEST_META: u64 = 64 * 1024;
+pub(super) const LONGEST_META: u64 = 64 * 1024;
 
 impl Tree {
     /// Opens the store and makes it when it is missing. Checks what the promise of durability rests on: the lock, one
@@ -68,7 +70,24 @@ impl Tree {
     pub fn open(config: &Config) -> Result<Self, StoreError> {
         let Parts { root, drafts, durable, lock, opening } = opening::open(config)?;
         let (layout, volume) = (config.layout.clone(), Volume::new(config.low_water));
-        Ok(Self { root, drafts, layout, durable, volume, opening, _lock: lock })
+        Ok(Self { root, drafts, layout, durable, volume, opening, _lock: Some(lock) })
+    }
+
+    /// Opens a store that is there already, to look at it only: it may belong to a running node.
+    ///
+    /// # Errors
+    /// When it is no store, or cannot be read.
+    pub fn open_to_read(config: &Config) -> Result<Self, StoreError> {
+        let (root, drafts) = opening::look(config)?;
+        Ok(Self {
+            root,
+            drafts: Arc::new(drafts),
+            layout: config.layout.clone(),
+            durable: Durable::new(config.durability),
+            volume: Volume::new(0),
+            opening: Opening { drafts_removed: 0, sync_time: Duration::ZERO, warning: None },
+            _lock: None,
+        })
     }
 
     /// What was found when it was opened.
@@ -168,6 +187,7 @@ impl Tree {
         let directory = self.durable.directories(&self.root, &place.directories)?;
         let draft_path = draft.path();
         let (file, drafts, draft_name) = draft.finished()?;
+        seal(file).map_err(|error| StoreError::new("seal", &draft_path, error))?;
         self.durable.sync_file(file, &draft_path)?;
         let existing = directory.path().join(&place.name);
         for (rank, name) in names(&place, digest).iter().enumerate() {

@@ -1,0 +1,32 @@
+//! What turned out to be damaged goes out of the tree and into the quarantine: it is never deleted.
+
+use super::durable::Renamed;
+use super::error::StoreError;
+use super::tree::Tree;
+use std::path::{Path, PathBuf};
+
+/// More files of the same name than this in quarantine are a sign that something else is wrong.
+const MOST_OF_A_NAME: u32 = 10_000;
+
+impl Tree {
+    /// Moves a file of the tree, by its path below the store's folder, into the quarantine, durably. Returns its new path.
+    ///
+    /// # Errors
+    /// It stays where it is.
+    pub fn set_aside(&self, file: &Path) -> Result<PathBuf, StoreError> {
+        let gone = || StoreError::new("set aside", file, std::io::ErrorKind::NotFound.into());
+        let (folder, name) = (file.parent().ok_or_else(gone)?, file.file_name().ok_or_else(gone)?);
+        let from = self.directory_below(folder)?.ok_or_else(gone)?;
+        let quarantine = self.durable().directory(self.root(), "quarantine".as_ref())?;
+        for number in 0..MOST_OF_A_NAME {
+            let mut new = name.to_owned();
+            new.push(format!(".damaged-{number}"));
+            if self.durable().rename_new((&from, name), (&quarantine, &new))? == Renamed::Done {
+                self.durable().sync_directory(&quarantine)?;
+                self.durable().sync_directory(&from)?;
+                return Ok(quarantine.path().join(new));
+            }
+        }
+        Err(StoreError::Occupied { path: quarantine.path().join(name), what: "there too many times already" })
+    }
+}
