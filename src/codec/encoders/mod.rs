@@ -1,9 +1,9 @@
 //! The encoders: one file a family, and the table of them all.
 
+mod charls;
 mod deflated_image_frame;
 mod jpeg_2000;
 mod jpeg_lossless;
-mod jpeg_ls;
 mod rle;
 mod uncompressed;
 
@@ -11,8 +11,8 @@ use super::encoder::Encoder;
 
 /// Every encoder. Of several for one transfer syntax the first is used unless another is named.
 pub static ENCODERS: &[&dyn Encoder] = &[
-    &jpeg_ls::JpegLs::LOSSLESS,
-    &jpeg_ls::JpegLs::NEAR_LOSSLESS,
+    &charls::JpegLs::LOSSLESS,
+    &charls::JpegLs::NEAR_LOSSLESS,
     &rle::Rle,
     &jpeg_2000::Jpeg2000::LOSSLESS,
     &jpeg_2000::Jpeg2000::ANY,
