@@ -27,7 +27,11 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ("fsync(", &["store/durable.rs"], "only store::durable syncs"),
     ("fs::rename(", &["store/durable.rs"], "only store::durable renames"),
     ("renameat", &["store/durable.rs"], "only store::durable renames"),
-    ("unsafe {", &["codec/charls.rs", "codec/openjpeg.rs"], "unsafe only in FFI and SIMD kernels"),
+    (
+        "unsafe {",
+        &["codec/charls.rs", "codec/openjpeg.rs", "codec/encoders/jpeg_ls/kernel.rs"],
+        "unsafe only in FFI and SIMD kernels",
+    ),
     ("unsafe fn", &["codec/charls.rs", "codec/openjpeg.rs"], "unsafe only in FFI and SIMD kernels"),
     ("todo!(", &[], "no stubs"),
     ("unimplemented!(", &[], "no stubs"),

@@ -5,6 +5,7 @@ use super::super::charls::{self, FrameHeader};
 use super::super::encoder::{EncodeError, Encoder, Frame, describe};
 use super::super::parameters::{Exactness, Parameters};
 use super::super::scratch::{self, Buffer};
+use super::jpeg_ls_precision::precision_of;
 use crate::dicom::{ImagePixel, uids};
 
 /// JPEG-LS by CharLS, for one of the two transfer syntaxes.
@@ -106,28 +107,10 @@ fn near_of(near: u8, header: &FrameHeader) -> u8 {
 
 /// The frame header for an image, or `None` when JPEG-LS or this encoder has no form for it.
 fn frame_header(image: &ImagePixel) -> Option<FrameHeader> {
-    let stored = u32::from(image.bits_stored);
-    let (least, most) = match image.bits_allocated {
-        8 => (8, 8),
-        16 => (9, 16),
-        _ => return None,
-    };
-    let fits = (1..=most).contains(&stored)
-        && matches!(image.samples, 1 | 3 | 4)
-        && image.rows > 0
-        && image.columns > 0;
-    fits.then(|| FrameHeader {
+    Some(FrameHeader {
         columns: u32::from(image.columns),
         rows: u32::from(image.rows),
-        // JPEG-LS knows no sign and no Bits Allocated, so a precision stands for both. It is Bits Stored, but never so
-        // small that a decoder would give cells of another width than Bits Allocated, nor below 8:
-        //   Bits Stored 2 to 8 in 16 bits at that precision: dcmdjpls 3.6.7 refuses it («image data mismatch»), GDCM 3.2
-        //   ends its whole process; at precision 9 pydicom (pyjpegls, pylibjpeg, GDCM), GDCM and dcmdjpls agree.
-        //   Bits Stored 2 to 7 in 8 bits at that precision: dcmdjpls refuses it, GDCM fails at 6 and 7; at precision 8
-        //   all agree.
-        // pydicom extends the sign from the precision on, so the pattern must be the cell cut to the precision, that is
-        // with its sign extended beyond Bits Stored: cells are canonical there (see `keeps_unused_bits`).
-        precision: stored.max(least),
+        precision: precision_of(image)?,
         components: u32::from(image.samples),
     })
 }

@@ -4,6 +4,8 @@ mod charls;
 mod deflated_image_frame;
 mod jpeg_2000;
 mod jpeg_lossless;
+mod jpeg_ls;
+mod jpeg_ls_precision;
 mod rle;
 mod uncompressed;
 
@@ -12,6 +14,7 @@ use super::encoder::Encoder;
 /// Every encoder. Of several for one transfer syntax the first is used unless another is named.
 pub static ENCODERS: &[&dyn Encoder] = &[
     &charls::JpegLs::LOSSLESS,
+    &jpeg_ls::JpegLs,
     &charls::JpegLs::NEAR_LOSSLESS,
     &rle::Rle,
     &jpeg_2000::Jpeg2000::LOSSLESS,
