@@ -5,7 +5,7 @@ use super::inspect_codestreams::{CodestreamFacts, codestreams};
 use super::instance_file::{InstanceFile, InstanceFileError};
 use super::outcome::{CommandError, Outcome};
 use super::text::{Shown, bytes, counted, shown};
-use crate::codec::{self, CompressError, ENCODERS, Options, Reason, suitable};
+use crate::codec::{self, CompressError, Options, Reason, suitable};
 use crate::dicom::{Fragments, ImagePixel, Limits, StorageClass, Tag, TransferSyntax, VrEncoding};
 use crate::store::Receipt;
 use serde::Serialize;
@@ -243,11 +243,7 @@ fn inspect(path: &Path) -> Result<Facts, InstanceFileError> {
 /// Whether it can be encoded in each transfer syntax that there is an encoder for, as far as the attributes tell.
 fn targets(instance: &codec::Instance<'_>) -> io::Result<Vec<TargetFacts>> {
     let mut targets: Vec<TargetFacts> = Vec::new();
-    for encoder in ENCODERS {
-        let Some(syntax) = TransferSyntax::of_uid(encoder.transfer_syntax()) else { continue };
-        if targets.iter().any(|target| target.keyword == syntax.keyword) {
-            continue;
-        }
+    for syntax in codec::targets() {
         let reason = match suitable(instance, syntax, &Options::default()) {
             Ok(()) => None,
             Err(CompressError::Kept(reason)) => Some(reason),

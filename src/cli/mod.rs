@@ -3,7 +3,7 @@
 mod check;
 mod commands;
 mod compress;
-mod compress_file;
+mod decompress;
 mod echo;
 mod find;
 mod fsck;
@@ -20,5 +20,8 @@ mod send;
 mod serve;
 mod syntaxes;
 mod text;
+mod transcode;
+mod transcode_file;
+mod transcode_report;
 
 pub use commands::run;

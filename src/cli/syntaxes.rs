@@ -2,7 +2,7 @@
 
 use super::inspect::json_line;
 use super::outcome::{CommandError, Outcome};
-use crate::codec::{DECODERS, ENCODERS};
+use crate::codec::{DECODERS, targets};
 use crate::dicom::{Fidelity, PixelCoding, TRANSFER_SYNTAXES, TransferSyntax, VrEncoding};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -71,7 +71,7 @@ impl Row {
             keyword: syntax.keyword,
             uid: syntax.uid,
             name: syntax.name,
-            encode: ENCODERS.iter().any(|encoder| encoder.transfer_syntax() == syntax.uid),
+            encode: targets().any(|target| target == syntax),
             decode: syntax.pixel_coding == PixelCoding::Native
                 || DECODERS.iter().any(|decoder| decoder.transfer_syntax() == syntax.uid),
             // What is no stream of data elements, or has its pixels elsewhere, is not all there and not accepted.

@@ -87,6 +87,7 @@ mod samples_in_memory;
 mod scratch;
 mod size_limit;
 mod suitability;
+mod targets;
 #[cfg(test)]
 mod testing;
 mod verify;
@@ -114,5 +115,6 @@ pub use reason::Reason;
 pub use report::{CompressError, Derived, Options, Recompress, Report};
 pub use samples_in_memory::Samples;
 pub use suitability::suitable;
+pub use targets::{native_targets, targets};
 pub use verify::{VerifyError, verify};
 pub use wrap::{WrapError, WrapOptions, WrapReport, wrap};

@@ -43,6 +43,25 @@ pub enum Recompress {
     Always,
 }
 
+impl Recompress {
+    /// All choices.
+    pub const ALL: &[Recompress] = &[Recompress::Never, Recompress::LosslessOnly, Recompress::Always];
+
+    /// The word for it in configuration files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Recompress::Never => "never",
+            Recompress::LosslessOnly => "lossless-only",
+            Recompress::Always => "always",
+        }
+    }
+
+    /// The choice with this name.
+    pub fn of_name(name: &str) -> Option<Recompress> {
+        Recompress::ALL.iter().copied().find(|which| which.name() == name)
+    }
+}
+
 impl Default for Options {
     fn default() -> Options {
         Options {

@@ -1,7 +1,7 @@
 //! What received instances are condensed to: the settings of `[compress]`, which each rule inherits.
 
-use crate::codec::{ENCODERS, Exactness, Layers, Lossy, Options, Parameters};
-use crate::dicom::{TRANSFER_SYNTAXES, TransferSyntax};
+use crate::codec::{ENCODERS, Exactness, Layers, Lossy, Options, Parameters, targets};
+use crate::dicom::TransferSyntax;
 use serde::Deserialize;
 use std::fmt;
 
@@ -137,11 +137,4 @@ impl<'de> Deserialize<'de> for Target {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
-}
-
-/// The transfer syntaxes that there is an encoder for, each once.
-fn targets() -> impl Iterator<Item = &'static TransferSyntax> {
-    TRANSFER_SYNTAXES
-        .iter()
-        .filter(|syntax| ENCODERS.iter().any(|encoder| encoder.transfer_syntax() == syntax.uid))
 }

@@ -1,9 +1,9 @@
-//! One file of `condenser compress`: condensed into its successor, or copied with the reason why not.
+//! One file in another transfer syntax: written as its successor, or copied with the reason why not.
 
 use super::instance_file::{InstanceFile, InstanceFileError};
 use super::interrupt::{Interrupt, Interruptible};
 use super::text::shown;
-use crate::codec::{self, CompressError, Options, Report};
+use crate::codec::{self, CompressError, Options, Recompress, Report};
 use crate::dicom::{FileMeta, Limits, Tag, TransferSyntax};
 use crate::store::{Files, Renamed, StoreError};
 use std::fs::File;
@@ -20,19 +20,19 @@ pub(super) struct Job {
 pub(super) struct How {
     pub(super) target: &'static TransferSyntax,
     pub(super) options: Options,
-    /// Whether a file that is there already is replaced.
-    pub(super) overwrite: bool,
+    /// What a file in the target is called: `condensed`, `decompressed`.
+    pub(super) outcome: &'static str,
 }
 
 /// What a file became, where it was written.
 pub(super) enum Written {
-    /// Compressed, every frame proven if that was wanted.
-    Condensed(Report),
+    /// In the target, every frame proven if that was wanted.
+    Transcoded(Report),
     /// Copied byte for byte.
     Kept(Kept),
 }
 
-/// Why a file was not condensed.
+/// Why a file is not in the target.
 pub(super) struct Kept {
     /// A stable name.
     pub(super) reason: &'static str,
@@ -66,19 +66,21 @@ impl JobError {
     }
 }
 
-/// Writes the output of one file. Under its name it is whole and durable, or it is not there.
-pub(super) fn compress_file(
+/// Writes the output of one file, which replaces what is there already only with `overwrite`. Under its name it is whole and
+/// durable, or it is not there.
+pub(super) fn transcode_file(
     job: &Job,
     how: &How,
+    overwrite: bool,
     files: &Files,
     interrupt: &Interrupt,
 ) -> Result<Written, JobError> {
-    if !how.overwrite && job.output.symlink_metadata().is_ok() {
+    if !overwrite && job.output.symlink_metadata().is_ok() {
         return Err(JobError::Exists(job.output.clone()));
     }
     let mut draft = files.draft(&job.output)?;
-    let written = match condense(&job.input, how, &mut Interruptible { inner: &mut draft, interrupt }) {
-        Ok(report) => Ok(Written::Condensed(report)),
+    let written = match transcode(&job.input, how, &mut Interruptible { inner: &mut draft, interrupt }) {
+        Ok(report) => Ok(Written::Transcoded(report)),
         Err(Refusal::Kept(kept)) => {
             draft.reset().map_err(|error| draft.failure(error))?;
             let copied = copy(&job.input, &mut Interruptible { inner: &mut draft, interrupt });
@@ -90,13 +92,13 @@ pub(super) fn compress_file(
         Failure::Read(error) => JobError::Read(error),
         Failure::Write(error) => draft.failure(error).into(),
     })?;
-    match files.keep(draft, &job.output, how.overwrite)? {
+    match files.keep(draft, &job.output, overwrite)? {
         Renamed::Done => Ok(written),
         Renamed::Occupied => Err(JobError::Exists(job.output.clone())),
     }
 }
 
-/// Why there is no condensed file.
+/// Why there is no file in the target.
 enum Refusal {
     /// The file is to be copied.
     Kept(Kept),
@@ -119,8 +121,8 @@ impl From<InstanceFileError> for Refusal {
     }
 }
 
-/// Writes the whole compressed file.
-fn condense(input: &Path, how: &How, out: &mut (impl Write + Seek)) -> Result<Report, Refusal> {
+/// Writes the whole file in the target.
+fn transcode(input: &Path, how: &How, out: &mut (impl Write + Seek)) -> Result<Report, Refusal> {
     let file = InstanceFile::open(input)?;
     if file.transfer_syntax.is_none() {
         // In a private transfer syntax the pixels may be in any order of bytes.
@@ -135,7 +137,12 @@ fn condense(input: &Path, how: &How, out: &mut (impl Write + Seek)) -> Result<Re
         sop_instance: own(Tag::SOP_INSTANCE_UID).unwrap_or_else(|| file.meta.sop_instance.clone()),
         ..file.meta.clone()
     };
-    codec::compress(&elements, data_set, how.target, &meta, &how.options, out).map_err(|error| match error {
+    let mut options = how.options.clone();
+    if file.transfer_syntax == Some(how.target) && options.recompress == Recompress::LosslessOnly {
+        // It is what it shall become.
+        options.recompress = Recompress::Never;
+    }
+    codec::compress(&elements, data_set, how.target, &meta, &options, out).map_err(|error| match error {
         CompressError::Kept(reason) => {
             Refusal::Kept(Kept { reason: reason.name(), explanation: reason.to_string() })
         }

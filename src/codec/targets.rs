@@ -1,0 +1,36 @@
+//! Which transfer syntaxes can be written here: those of the encoders, and the native ones.
+
+use super::encoders::ENCODERS;
+use super::native_target::headers_of;
+use crate::dicom::{TRANSFER_SYNTAXES, TransferSyntax};
+
+/// The transfer syntaxes that there is an encoder for, each once, in the order of their UIDs.
+pub fn targets() -> impl Iterator<Item = &'static TransferSyntax> {
+    let encoded =
+        |syntax: &&TransferSyntax| ENCODERS.iter().any(|encoder| encoder.transfer_syntax() == syntax.uid);
+    TRANSFER_SYNTAXES.iter().filter(encoded)
+}
+
+/// The native transfer syntaxes that instances can be written in, in the order of their UIDs.
+pub fn native_targets() -> impl Iterator<Item = &'static TransferSyntax> {
+    TRANSFER_SYNTAXES.iter().filter(|syntax| headers_of(syntax).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn native_targets_are_the_two_that_are_not_retired() {
+        let keywords: Vec<&str> = native_targets().map(|syntax| syntax.keyword).collect();
+        assert_eq!(keywords, ["ImplicitVRLittleEndian", "ExplicitVRLittleEndian"]);
+    }
+
+    #[test]
+    fn a_target_of_several_encoders_is_listed_once() {
+        for encoder in ENCODERS {
+            let found = targets().filter(|syntax| syntax.uid == encoder.transfer_syntax());
+            assert_eq!(found.count(), 1, "{}", encoder.name());
+        }
+    }
+}
