@@ -284,6 +284,57 @@ fn f03_a_peer_that_takes_native_pixels_alone_gets_what_was_received() {
     assert_eq!(data_set(&file), image(1).data_set());
 }
 
+/// A node that keeps instances until they are forwarded.
+fn keeping_nothing(folder: &tempfile::TempDir, peer: SocketAddr) -> PathBuf {
+    let config = configured(folder, peer);
+    let text = std::fs::read_to_string(&config).unwrap() + "\n[store]\nkeep = 'until-forwarded'\n";
+    std::fs::write(&config, text).unwrap();
+    config
+}
+
+#[test]
+fn f13_retention_removes_what_its_peer_has_and_nothing_else() {
+    let (folder, received) = (folder(), tempfile::tempdir().unwrap());
+    let port = free_port();
+    let config = keeping_nothing(&folder, SocketAddr::from(([127, 0, 0, 1], port)));
+    let mut process = start(&folder, &config);
+    send_all(&process, 1..=3);
+    process.wait_for(&["peer not available"]);
+    let study = store_of(&folder).join("1.2.3.4");
+    assert_eq!(std::fs::read_dir(study.join("1.2.3.4.5")).unwrap().count(), 3, "nobody has it yet");
+    // What an operator purges stays for good.
+    let queue = Sqlite::open_existing(&store_of(&folder).join("queue.db"), true).unwrap();
+    let second = Selection { sop_instance: Some("1.2.9.2".to_owned()), ..Selection::default() };
+    while queue.purge(&second, "test").unwrap() == 0 {}
+    let Some(peer) = ForeignPeer::storescp_at(port, received.path(), TAKES_ALL) else { return };
+    for _ in 0..2 {
+        process.wait_for(&["instance removed"]);
+    }
+    let left: Vec<_> =
+        std::fs::read_dir(study.join("1.2.3.4.5")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["1.2.9.2.dcm"]);
+    // The same instance again is stored, delivered and removed again.
+    send_all(&process, 1..=1);
+    process.wait_for(&["instance removed", "instance=1.2.9.1"]);
+    peer.stop();
+    end(process);
+    assert!(states(&folder).is_empty());
+    assert_eq!(std::fs::read_dir(received.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn f13_directories_that_retention_has_emptied_are_removed_and_made_again() {
+    let (folder, received) = (folder(), tempfile::tempdir().unwrap());
+    let Some(peer) = ForeignPeer::storescp(received.path(), TAKES_ALL) else { return };
+    let mut process = start(&folder, &keeping_nothing(&folder, peer.address));
+    for number in 1..=2 {
+        send_all(&process, number..=number);
+        process.wait_for(&["instance removed"]);
+        assert!(!store_of(&folder).join("1.2.3.4").exists());
+    }
+    end(process);
+}
+
 #[test]
 fn k03_what_cannot_be_queued_is_not_acknowledged_and_a_resend_is_delivered() {
     let (folder, received) = (folder(), tempfile::tempdir().unwrap());

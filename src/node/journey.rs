@@ -1,5 +1,6 @@
 //! The journey of one instance, from received bytes to a durable file and the deliveries that are due of it.
 
+use super::in_hand::InHand;
 use super::scan::Scanned;
 use super::status::Failure;
 use crate::codec::{self, CompressError, Lossy, Reason, Report};
@@ -21,6 +22,7 @@ pub struct Node {
     pub(super) rules: Rules,
     pub(super) limits: Limits,
     pub(super) counters: Counters,
+    pub(super) in_hand: InHand,
 }
 
 /// A journey that ended well.
@@ -61,6 +63,7 @@ impl Node {
         let scanned = Scanned::of(received, &self.limits)?;
         let identity = scanned.identity(received)?;
         let digest = Digest::of(scanned.transfer_syntax.uid, &received.data_set).map_err(Failure::Spool)?;
+        let _held = self.in_hand.take(&digest);
         let decision = self.decide(&scanned, received)?;
         let label = Label { identity: &identity, digest, received: scanned.transfer_syntax };
         let derived = self.derived(&decision.compress, &label)?;

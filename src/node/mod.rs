@@ -4,8 +4,10 @@
 
 mod deliveries;
 mod handler;
+mod in_hand;
 mod journey;
 mod rebuild;
+mod retention;
 mod running;
 mod scan;
 mod status;

@@ -1,7 +1,9 @@
 //! From configuration to parts, from parts to a running node, and to an orderly end.
 
 use super::deliveries::{NoQueue, open_queue};
+use super::in_hand::InHand;
 use super::journey::Node;
+use super::retention::Retention;
 use crate::config::Config;
 use crate::dicom::Limits;
 use crate::forward::{Couriers, Depot};
@@ -86,7 +88,14 @@ impl Node {
     /// A node over an opened store, and over its queue where rules forward anything.
     pub fn new(tree: Tree, config: &Config, queue: Option<Arc<dyn Queue>>) -> Self {
         let limits = Limits::default();
-        Self { tree, queue, rules: config.rules(), limits, counters: Counters::default() }
+        Self {
+            tree,
+            queue,
+            rules: config.rules(),
+            limits,
+            counters: Counters::default(),
+            in_hand: InHand::default(),
+        }
     }
 
     fn report_counts(&self) {
@@ -127,6 +136,8 @@ async fn attend(config: &Config, node: &Arc<Node>, queue: Option<Arc<dyn Queue>>
     {
         tracing::warn!("nobody but this machine may come in: name others by [[access]] or by --allow");
     }
+    let retention =
+        queue.as_ref().map(|queue| Retention::start(node, queue, config.store.keep)).transpose()?;
     let couriers = queue.map(|queue| start_couriers(config, node, &queue)).transpose()?;
     let (drain, drained) = watch::channel(false);
     let handler = Arc::clone(node) as Arc<dyn StoreHandler>;
@@ -138,6 +149,7 @@ async fn attend(config: &Config, node: &Arc<Node>, queue: Option<Arc<dyn Queue>>
     tracing::info!("draining: no new associations, running transfers end");
     tell_systemd(NotifyState::Stopping);
     drain.send_replace(true);
+    drop(retention);
     let delivering = end_of(couriers, config.node.deadlines.drain)?;
     tokio::select! {
         _ = async { tokio::join!(serving, delivering) } => (),

@@ -75,6 +75,9 @@ pub trait Queue: Send + Sync + fmt::Debug {
     /// Those of which a delivery was purged are never among them.
     fn removable(&self, age: Duration, most: usize) -> Result<Vec<Instance>, QueueError>;
 
+    /// The file of an instance stays for good, whatever becomes of its deliveries.
+    fn keep(&self, instance: &Instance) -> Result<(), QueueError>;
+
     /// Forgets an instance whose file is gone, unless a delivery of it has become due again meanwhile.
     fn forget(&self, instance: &Instance) -> Result<(), QueueError>;
 }

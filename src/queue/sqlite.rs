@@ -239,6 +239,11 @@ impl Queue for Sqlite {
         self.read(|connection| rows::removable(connection, Moment::now().before(age), most))
     }
 
+    fn keep(&self, instance: &Instance) -> Result<(), QueueError> {
+        let (sop_instance, digest) = (instance.sop_instance.clone(), instance.digest);
+        self.writer.write(move |connection| statements::keep(connection, &sop_instance, &digest))
+    }
+
     fn forget(&self, instance: &Instance) -> Result<(), QueueError> {
         let (sop_instance, digest) = (instance.sop_instance.clone(), instance.digest);
         self.writer.write(move |connection| statements::forget(connection, &sop_instance, &digest))

@@ -250,6 +250,14 @@ pub(super) fn write_audit(
     Ok(())
 }
 
+/// Lets the file of an instance stay.
+pub(super) fn keep(connection: &Connection, sop_instance: &str, digest: &[u8; 32]) -> Outcome<()> {
+    connection
+        .prepare_cached("UPDATE instance SET keep = 1 WHERE sop_instance = ?1 AND digest = ?2")?
+        .execute(params![sop_instance, digest])?;
+    Ok(())
+}
+
 /// Forgets an instance that is delivered everywhere.
 pub(super) fn forget(connection: &Connection, sop_instance: &str, digest: &[u8; 32]) -> Outcome<()> {
     let number: Option<i64> = connection

@@ -1,6 +1,7 @@
 //! The `[store]` section of the configuration.
 
 use super::durable::Durability;
+use super::keep::Keep;
 use super::layout::Layout;
 use crate::net::read_bytes;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,8 @@ pub struct Config {
     pub low_water: u64,
     /// `"full"` syncs before every Success; `"none"` may lose the last minute when the power fails.
     pub durability: Durability,
+    /// How long instances stay: `"forever"`, `"until-forwarded"` or a time such as `"30 d"`.
+    pub keep: Keep,
 }
 
 impl Default for Config {
@@ -32,6 +35,7 @@ impl Default for Config {
             create: true,
             low_water: 128 << 20,
             durability: Durability::Full,
+            keep: Keep::Forever,
         }
     }
 }
@@ -52,7 +56,8 @@ mod tests {
 
     #[test]
     fn the_configuration_survives_writing_and_reading() {
-        let config = Config { layout: "{Modality}/{SOPInstanceUID}".parse().unwrap(), ..Config::default() };
+        let layout = "{Modality}/{SOPInstanceUID}".parse().unwrap();
+        let config = Config { layout, keep: "30d".parse().unwrap(), ..Config::default() };
         assert_eq!(toml::from_str::<Config>(&toml::to_string(&config).unwrap()).unwrap(), config);
     }
 }

@@ -36,6 +36,11 @@ impl Digest {
         Ok(Self(hasher.finalize().into()))
     }
 
+    /// That of these bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// Its bytes.
     pub fn bytes(&self) -> [u8; 32] {
         self.0

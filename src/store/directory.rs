@@ -105,6 +105,15 @@ impl Directory {
             .map_err(|error| StoreError::new("remove", &self.path.join(name), error.into()))
     }
 
+    /// Removes an empty directory in it; false where it is not empty, or not there.
+    pub fn remove_directory(&self, name: &OsStr) -> Result<bool, StoreError> {
+        match rustix::fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT | Errno::BUSY) => Ok(false),
+            Err(error) => Err(StoreError::new("remove", &self.path.join(name), error.into())),
+        }
+    }
+
     /// The names of the regular files in it.
     pub fn file_names(&self) -> Result<Vec<OsString>, StoreError> {
         self.names_of(FileType::RegularFile)

@@ -110,6 +110,11 @@ impl StoreError {
         }
     }
 
+    /// Whether what was asked for, or the directory that it should be in, is not there.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { error, .. } if error.kind() == io::ErrorKind::NotFound)
+    }
+
     /// Whether it is for want of space, so that the sender may try again later (DIMSE status A700).
     pub fn is_out_of_space(&self) -> bool {
         matches!(self, Self::OutOfSpace { .. } | Self::LowWater { .. })

@@ -162,9 +162,8 @@ impl Tree {
         for name in names(&place, digest) {
             match self.holds(directory, &name, digest)? {
                 Some(true) => return Ok(Some(directory.path().join(name))),
-                Some(false) => {}
-                // Names are given in this order, so the next ones are not in use either.
-                None => return Ok(None),
+                // Names are given in this order, but what came first may have been removed first.
+                Some(false) | None => {}
             }
         }
         Ok(None)
@@ -184,14 +183,20 @@ impl Tree {
         digest: &Digest,
     ) -> Result<Stored, StoreError> {
         let place = self.layout.place(identity);
-        let directory = self.durable.directories(&self.root, &place.directories)?;
         let draft_path = draft.path();
         let (file, drafts, draft_name) = draft.finished()?;
         seal(file).map_err(|error| StoreError::new("seal", &draft_path, error))?;
         self.durable.sync_file(file, &draft_path)?;
+        let mut directory = self.durable.directories(&self.root, &place.directories)?;
         let existing = directory.path().join(&place.name);
         for (rank, name) in names(&place, digest).iter().enumerate() {
-            match self.durable.rename_new((drafts, draft_name), (&directory, name.as_ref()))? {
+            let mut renamed = self.durable.rename_new((drafts, draft_name), (&directory, name.as_ref()));
+            if renamed.as_ref().is_err_and(StoreError::is_not_found) {
+                // The directory was empty and was removed meanwhile, with the last instance in it.
+                directory = self.durable.directories(&self.root, &place.directories)?;
+                renamed = self.durable.rename_new((drafts, draft_name), (&directory, name.as_ref()));
+            }
+            match renamed? {
                 Renamed::Done => {
                     draft.set_renamed();
                     self.durable.sync_directory(&directory)?;
@@ -237,7 +242,7 @@ fn names(place: &Place, digest: &Digest) -> [String; 3] {
 }
 
 /// The receipt of a file, where it has one that can be read.
-fn read_receipt(file: &File) -> io::Result<Option<Receipt>> {
+pub(super) fn read_receipt(file: &File) -> io::Result<Option<Receipt>> {
     let mut start = Vec::new();
     file.take(LONGEST_META).read_to_end(&mut start)?;
     Ok(FileMeta::parse(&start).ok().and_then(|(meta, _)| Receipt::of(&meta)))
