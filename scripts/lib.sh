@@ -113,6 +113,9 @@ need_python() {
 # Linux perf, for `scripts/bench profile` alone.
 need_perf() { have perf || install_packages "Linux perf" linux-perf; }
 
+# Orthanc, a real archive: at the end of a chain in `scripts/interop`, and a sender in `scripts/bench forward`.
+need_orthanc() { have Orthanc || [ -x /usr/sbin/Orthanc ] || install_packages Orthanc orthanc; }
+
 # cargo-deny judges the dependency graph; built once into .tools when the machine has none.
 need_cargo_deny() {
     have cargo-deny && return

@@ -4,6 +4,10 @@
     bench.py node [--rounds 5] [--instances 200] [--write]   against DCMTK's storescp, interleaved
     bench.py profile [--seconds 20]                          where the node's time goes, by Linux perf
     bench.py large [--frames 4096]                           one multi-frame of 2 GiB: time and peak memory
+    bench.py forward [--rounds 5] [--instances 200]          its sender against dcmsend and Orthanc, interleaved
+    bench.py peers                                           a healthy peer beside one that is down and one that is slow
+    bench.py restart [--rows 1000000]                        a start with a long queue
+    bench.py enqueue                                         what a queued delivery costs the sender
 
 Every figure is of this machine in this minute; the ratios are what to compare, and rounds are interleaved so that a
 disturbance meets all contenders alike. `--write` puts the table into BENCHMARKS.md.
@@ -20,6 +24,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import bench_forward
 import elements
 import judge_tree
 import jpeg_ls
@@ -260,6 +265,12 @@ def large_fault(path: Path, arguments) -> str:
     return "; ".join(faults[:5])
 
 
+FORWARDING = {
+    "forward": bench_forward.forward, "peers": bench_forward.peers, "restart": bench_forward.restart,
+    "enqueue": bench_forward.enqueue,
+}
+
+
 def publish(section: str, lines: list[str], arguments) -> None:
     print("\n".join(lines))
     if not arguments.write:
@@ -277,14 +288,19 @@ def publish(section: str, lines: list[str], arguments) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=["node", "profile", "large"])
+    parser.add_argument("what", choices=["node", "profile", "large", *FORWARDING])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--instances", type=int, default=200)
     parser.add_argument("--frames", type=int, default=4096)
+    parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--target", default="JPEGLSLossless")
     parser.add_argument("--write", action="store_true", help="put the table into BENCHMARKS.md")
     arguments = parser.parse_args()
+    if arguments.what in FORWARDING:
+        good, lines = FORWARDING[arguments.what](arguments)
+        publish(arguments.what, lines, arguments)
+        return 0 if good else 1
     return {"node": node, "profile": profile, "large": large}[arguments.what](arguments)
 
 

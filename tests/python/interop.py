@@ -4,7 +4,7 @@
     interop.py [--corpus FOLDER] [--target NAME]… [--tables FOLDER]
 
 First `condenser compress` alone. Senders: DCMTK's echoscu, storescu and dcmsend as installed, and pynetdicom. Judges: pydicom with pylibjpeg, pyjpegls,
-GDCM; DCMTK's dcmdump, dcmdjpls and dcmdrle. Prints one row a check; exit 1 when one failed.
+GDCM; DCMTK's dcmdump, dcmdjpls and dcmdrle. With a corpus also a chain: storescu, the node, Orthanc. Prints one row a check; exit 1 when one failed.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import elements
+import interop_chain
 import judge_tree
 import made
 import numpy as np
@@ -40,6 +41,11 @@ class Table:
         self.passed += good
         self.failed += not good
         print(f"{'pass' if good else 'FAIL'}  {target:15} {peer:12} {what:52} {detail}", flush=True)
+
+    def end(self) -> int:
+        """The sum, and the exit code."""
+        print(f"{self.passed} passed, {self.failed} failed")
+        return 1 if self.failed else 0
 
 
 def run(*command: str | Path, seconds: int = 300) -> subprocess.CompletedProcess:
@@ -242,12 +248,17 @@ def main() -> int:
     parser.add_argument("--corpus", type=Path)
     parser.add_argument("--target", action="append", choices=profiles.TARGETS)
     parser.add_argument("--tables", type=Path, help="a folder for the tables of outcomes, one row a file")
+    parser.add_argument("--chain", action="store_true", help="only the chain of a sender, the node and Orthanc")
     parser.add_argument("--keep", action="store_true", help="keep the trees")
     arguments = parser.parse_args()
     if arguments.tables:
         arguments.tables.mkdir(parents=True, exist_ok=True)
     table = Table()
     with scratch(arguments.keep) as work:
+        if arguments.chain:
+            for target in arguments.target or profiles.TARGETS:
+                interop_chain.by_chain(table, target, arguments.corpus, work)
+            return table.end()
         shapes = work / "shapes"
         made.shapes(shapes)
         for target in arguments.target or profiles.TARGETS:
@@ -258,8 +269,8 @@ def main() -> int:
             if arguments.corpus:
                 by_compress(table, target, arguments.corpus, "corpus", work)
                 by_pynetdicom(table, target, arguments.corpus, "corpus", work, arguments.tables)
-    print(f"{table.passed} passed, {table.failed} failed")
-    return 1 if table.failed else 0
+                interop_chain.by_chain(table, target, arguments.corpus, work)
+    return table.end()
 
 
 if __name__ == "__main__":

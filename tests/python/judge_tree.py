@@ -37,7 +37,7 @@ WANTED_DECODERS = 2
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 # Answers after which the data set must lie in quarantine, with its reason beside it.
 QUARANTINED = (0xA900, 0xC001, 0xC002, 0xC003, 0x0117)
-OWN_FOLDERS = ("quarantine", ".condenser")
+OWN_NAMES = ("quarantine", ".condenser", "queue.db", "queue.db-wal", "queue.db-shm", "queue.db-journal")
 
 
 @dataclass
@@ -58,7 +58,7 @@ def digest(file: part10.File) -> str:
 def instances(tree: Path) -> list[Path]:
     """Every file under a final name."""
     return sorted(
-        path for path in tree.rglob("*") if path.is_file() and path.relative_to(tree).parts[0] not in OWN_FOLDERS
+        path for path in tree.rglob("*") if path.is_file() and path.relative_to(tree).parts[0] not in OWN_NAMES
     )
 
 

@@ -1,5 +1,6 @@
 """A node under test, started and stopped; free ports; temporary folders on a real disk; what this machine is."""
 
+import json
 import os
 import platform
 import re
@@ -95,6 +96,13 @@ class Node:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
 
+    def queue(self, *words: str) -> list[dict]:
+        """What `condenser queue … --json` says of this node's queue."""
+        out = subprocess.run(
+            [binary(), "queue", *words, "--json", "--store", str(self.store)], capture_output=True, text=True, check=True
+        ).stdout
+        return [json.loads(line) for line in out.splitlines()]
+
     def running(self) -> bool:
         return self.process.poll() is None
 
@@ -123,12 +131,12 @@ class Node:
 class Storescp:
     """DCMTK's receiver as installed: Nagle on, neither compressing nor syncing."""
 
-    def __init__(self, folder: Path, title: str = "CONDENSER"):
-        self.port = free_port()
+    def __init__(self, folder: Path, title: str = "CONDENSER", port: int | None = None, env: dict[str, str] | None = None):
+        self.port = port or free_port()
         self.title = title
         self.process = subprocess.Popen(
             ["storescp", "-aet", title, "-od", str(folder), str(self.port)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True, env=env,
         )
         deadline = time.monotonic() + 10
         while True:
