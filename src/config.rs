@@ -13,6 +13,7 @@ use crate::{net, store};
 use location::line_of;
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 /// All settings of a node.
@@ -120,6 +121,7 @@ impl Config {
         faults.extend(twice("rule", self.rule.iter().map(|rule| rule.name.as_str())));
         faults.extend(self.unknown_peers());
         faults.extend(self.contradictions());
+        faults.extend(self.peers_that_are_this_node());
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -138,6 +140,23 @@ impl Config {
             decision.compress.check().into_iter().map(move |fault| format!("{key}.{fault}"))
         });
         faults.collect()
+    }
+
+    /// An instance that is forwarded to the node itself would be there already.
+    fn peers_that_are_this_node(&self) -> Vec<String> {
+        let is_own = |peer: &PeerConfig| {
+            let host: Option<IpAddr> = match peer.address.host.as_str() {
+                "localhost" => Some(Ipv4Addr::LOCALHOST.into()),
+                host => host.parse().ok(),
+            };
+            self.node.listen.iter().any(|own| {
+                let everywhere = own.ip().is_unspecified() && host.is_some_and(|host| host.is_loopback());
+                own.port() == peer.address.port && (everywhere || Some(own.ip()) == host)
+            })
+        };
+        let own = self.peer.iter().enumerate().filter(|(_, peer)| is_own(peer));
+        own.map(|(index, peer)| format!("peer[{index}].address: {} is where this node listens", peer.address))
+            .collect()
     }
 
     fn unknown_peers(&self) -> Vec<String> {
@@ -277,6 +296,27 @@ mod tests {
             "line 20: rule[1].name: there is another rule \"r\"",
         ] {
             assert!(error.contains(fault), "{fault}: {error}");
+        }
+    }
+
+    #[test]
+    fn f15_a_node_does_not_forward_to_itself() {
+        let config = |listen: &str, address: &str| {
+            parse(&format!(
+                "[node]\nlisten = ['{listen}']\n[[peer]]\nname = 'a'\nae_title = 'A'\naddress = '{address}'\n"
+            ))
+        };
+        for (listen, address) in [
+            ("127.0.0.1:104", "127.0.0.1:104"),
+            ("127.0.0.1:104", "localhost:104"),
+            ("0.0.0.0:104", "127.0.0.1:104"),
+            ("[::]:104", "[::1]:104"),
+        ] {
+            let error = config(listen, address).unwrap_err();
+            assert!(error.contains("peer[0].address") && error.contains("this node"), "{error}");
+        }
+        for (listen, address) in [("127.0.0.1:104", "127.0.0.1:105"), ("0.0.0.0:104", "192.0.2.1:104")] {
+            config(listen, address).unwrap();
         }
     }
 

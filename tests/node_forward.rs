@@ -11,8 +11,8 @@ mod made;
 mod process;
 
 use condenser::dicom::FileMeta;
-use condenser::net::Status;
-use condenser::queue::{Queue, Selection, Sqlite, State};
+use condenser::net::{Priority, Status};
+use condenser::queue::{Instance, Queue, Selection, Sqlite, State};
 use foreign_peer::{ForeignPeer, free_port};
 use made::Image;
 use process::{Process, folder, send, serve, store_of};
@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 const NOTHING: [&str; 0] = [];
 /// Take what we have condensed, and write what came.
@@ -282,6 +283,64 @@ fn f03_a_peer_that_takes_native_pixels_alone_gets_what_was_received() {
     end(process);
     let file = std::fs::read_dir(received.path()).unwrap().next().unwrap().unwrap().path();
     assert_eq!(data_set(&file), image(1).data_set());
+}
+
+#[test]
+fn f12_a_node_with_a_long_queue_listens_and_delivers_at_once() {
+    const ROWS: usize = 20_000;
+    let (folder, received) = (folder(), tempfile::tempdir().unwrap());
+    let port = free_port();
+    let config = configured(&folder, SocketAddr::from(([127, 0, 0, 1], port)));
+    let process = start(&folder, &config);
+    send_all(&process, 1..=1);
+    end(process);
+    let queue = Sqlite::open_existing(&store_of(&folder).join("queue.db"), false).unwrap();
+    let one = queue.list(&Selection::default(), None, 1).unwrap().remove(0).instance;
+    for piece in (0..ROWS).collect::<Vec<_>>().chunks(1000) {
+        let more = piece.iter().map(|number| {
+            let (sop_instance, study) = (format!("1.2.8.{number}"), format!("1.2.7.{}", number / 500));
+            (Instance { sop_instance, study, ..one.clone() }, vec!["archive".to_owned()], Priority::Medium)
+        });
+        queue.enqueue_all(more.collect()).unwrap();
+    }
+    drop(queue);
+    let Some(_peer) = ForeignPeer::storescp_at(port, received.path(), TAKES_ALL) else { return };
+    let started = Instant::now();
+    let mut process = start(&folder, &config);
+    wait_until_delivered(&mut process, 1);
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.child.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak < 200 << 10, "{peak} KiB");
+}
+
+#[test]
+fn f15_two_nodes_that_forward_to_each_other_come_to_rest_with_one_file_each() {
+    let (first_folder, second_folder) = (folder(), folder());
+    let (first_port, second_port) = (free_port(), free_port());
+    let start = |folder: &tempfile::TempDir, own: u16, other: u16| {
+        let config = configured(folder, SocketAddr::from(([127, 0, 0, 1], other)));
+        let text = std::fs::read_to_string(&config).unwrap().replace("'ARCHIVE'", "'CONDENSER'");
+        std::fs::write(&config, text).unwrap();
+        let listen = format!("127.0.0.1:{own}");
+        Process::start(&store_of(folder), &["--config", config.to_str().unwrap(), "--listen", &listen])
+    };
+    let mut first = start(&first_folder, first_port, second_port);
+    let mut second = start(&second_folder, second_port, first_port);
+    send_all(&first, 1..=2);
+    for _ in 0..2 {
+        second.wait_for(&["instance delivered"]);
+        let back = first.wait_for(&["instance stored", "outcome=\"duplicate\""]);
+        assert!(!back.contains("queued="), "{back}");
+    }
+    end(first);
+    end(second);
+    for folder in [&first_folder, &second_folder] {
+        assert_eq!(states(folder), BTreeMap::from([(State::Delivered, 2)]));
+        let series = store_of(folder).join("1.2.3.4/1.2.3.4.5");
+        assert_eq!(std::fs::read_dir(series).unwrap().count(), 2);
+    }
 }
 
 /// A node that keeps instances until they are forwarded.

@@ -65,10 +65,13 @@ impl Node {
         let digest = Digest::of(scanned.transfer_syntax.uid, &received.data_set).map_err(Failure::Spool)?;
         let _held = self.in_hand.take(&digest);
         let decision = self.decide(&scanned, received)?;
-        let label = Label { identity: &identity, digest, received: scanned.transfer_syntax };
+        let mut label = Label { identity: &identity, digest, received: scanned.transfer_syntax };
         let derived = self.derived(&decision.compress, &label)?;
         let mut arrival = match self.tree.find(&under(&identity, derived.as_ref()), &digest)? {
-            Some(path) => Arrival::again(path, derived),
+            Some(found) => {
+                label.digest = found.digest;
+                Arrival::again(found.path, derived)
+            }
             None => self.take_in(&scanned, received, &decision.compress, &label)?,
         };
         arrival.queued = self.enqueue(&arrival, &label, decision)?;

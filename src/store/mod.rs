@@ -43,4 +43,4 @@ pub use quarantine::QuarantineNote;
 pub use receipt::{RECEIPT_CREATOR_UID, Receipt, ReceiptError, ReceiptOutcome};
 pub use removal::Removed;
 pub use seal::Soundness;
-pub use tree::{Stored, Tree};
+pub use tree::{Found, Stored, Tree};

@@ -13,7 +13,7 @@ use super::opening::{self, Opening, Parts};
 use super::receipt::Receipt;
 use super::seal::seal;
 use super::volume::Volume;
-use crate::dicom::FileMeta;
+use crate::dicom::{FileMeta, Section};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
@@ -56,6 +56,23 @@ impl Stored {
             Self::New(path) | Self::Same(path) | Self::Beside { path, .. } => path,
         }
     }
+}
+
+/// An instance that is in the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The file that holds it.
+    pub path: PathBuf,
+    /// The digest of what was received when it was stored.
+    pub digest: Digest,
+}
+
+/// What a name in the tree stands for.
+enum Held {
+    Nothing,
+    Another,
+    /// The content that was asked for; with the digest of what was received.
+    Same(Digest),
 }
 
 /// A file meta group is read up to this length to find the receipt; ours are far shorter.
@@ -145,11 +162,12 @@ impl Tree {
         Ok(Some(directory))
     }
 
-    /// The file that holds this very content under this UID, if there is one. It is durable on return.
+    /// The file that holds this very content under this UID, if there is one: as it was received, or as it was stored (our
+    /// own instance comes back from a peer). It is durable on return.
     ///
     /// # Errors
     /// Also when something that is not a regular file lies in its place.
-    pub fn find(&self, identity: &Identity, digest: &Digest) -> Result<Option<PathBuf>, StoreError> {
+    pub fn find(&self, identity: &Identity, digest: &Digest) -> Result<Option<Found>, StoreError> {
         let place = self.layout.place(identity);
         let mut innermost = None;
         for name in &place.directories {
@@ -160,10 +178,9 @@ impl Tree {
         }
         let directory = innermost.as_ref().unwrap_or(&self.root);
         for name in names(&place, digest) {
-            match self.holds(directory, &name, digest)? {
-                Some(true) => return Ok(Some(directory.path().join(name))),
-                // Names are given in this order, but what came first may have been removed first.
-                Some(false) | None => {}
+            // Names are given in this order, but what came first may have been removed first.
+            if let Held::Same(digest) = self.holds(directory, &name, digest)? {
+                return Ok(Some(Found { path: directory.path().join(name), digest }));
             }
         }
         Ok(None)
@@ -203,27 +220,26 @@ impl Tree {
                     let path = directory.path().join(name);
                     return Ok(if rank == 0 { Stored::New(path) } else { Stored::Beside { path, existing } });
                 }
-                Renamed::Occupied if self.holds(&directory, name, digest)? == Some(true) => {
-                    return Ok(Stored::Same(directory.path().join(name)));
+                Renamed::Occupied => {
+                    if let Held::Same(_) = self.holds(&directory, name, digest)? {
+                        return Ok(Stored::Same(directory.path().join(name)));
+                    }
                 }
-                Renamed::Occupied => {}
             }
         }
         Err(StoreError::Occupied { path: existing, what: "damaged, and so is what lies beside it" })
     }
 
-    /// Whether the file of this name holds this content; `None` when there is no such file. If it does, it and its name are
-    /// durable on return: the thread or the process that wrote it may not have come that far.
-    fn holds(&self, directory: &Directory, name: &str, digest: &Digest) -> Result<Option<bool>, StoreError> {
-        let Some(file) = directory.open_file(name.as_ref())? else { return Ok(None) };
+    /// What the file of this name holds. If it is this content, it and its name are durable on return: the thread or the
+    /// process that wrote it may not have come that far.
+    fn holds(&self, directory: &Directory, name: &str, digest: &Digest) -> Result<Held, StoreError> {
+        let Some(file) = directory.open_file(name.as_ref())? else { return Ok(Held::Nothing) };
         let path = directory.path().join(name);
-        let receipt = read_receipt(&file).map_err(|error| StoreError::new("read", &path, error))?;
-        if receipt.is_none_or(|receipt| receipt.digest != *digest) {
-            return Ok(Some(false));
-        }
+        let unread = |error| StoreError::new("read", &path, error);
+        let Some(received) = digest_in(&file, digest).map_err(unread)? else { return Ok(Held::Another) };
         self.durable.sync_file(&file, &path)?;
         self.durable.sync_directory(directory)?;
-        Ok(Some(true))
+        Ok(Held::Same(received))
     }
 
     pub(super) fn root(&self) -> &Directory {
@@ -241,9 +257,25 @@ fn names(place: &Place, digest: &Digest) -> [String; 3] {
     [place.name.clone(), place.name_beside(&digest.digits(12)), place.name_beside(&digest.digits(64))]
 }
 
+/// The digest in the receipt of a file, if this is it or if the file's own data set has this one.
+fn digest_in(file: &File, digest: &Digest) -> io::Result<Option<Digest>> {
+    let Some((meta, offset)) = read_meta(file)? else { return Ok(None) };
+    let Some(receipt) = Receipt::of(&meta) else { return Ok(None) };
+    if receipt.digest == *digest {
+        return Ok(Some(receipt.digest));
+    }
+    let source = FileSource::new(file.try_clone()?)?;
+    let own = Digest::of(&meta.transfer_syntax, &Section::from(&source, offset)?)?;
+    Ok((own == *digest).then_some(receipt.digest))
+}
+
 /// The receipt of a file, where it has one that can be read.
 pub(super) fn read_receipt(file: &File) -> io::Result<Option<Receipt>> {
+    Ok(read_meta(file)?.and_then(|(meta, _)| Receipt::of(&meta)))
+}
+
+fn read_meta(file: &File) -> io::Result<Option<(FileMeta, u64)>> {
     let mut start = Vec::new();
     file.take(LONGEST_META).read_to_end(&mut start)?;
-    Ok(FileMeta::parse(&start).ok().and_then(|(meta, _)| Receipt::of(&meta)))
+    Ok(FileMeta::parse(&start).ok())
 }
