@@ -1,7 +1,7 @@
 //! Which transfer syntaxes can be written here: those of the encoders, and the native ones.
 
 use super::encoders::ENCODERS;
-use super::native_target::headers_of;
+use super::native_target::form_of;
 use crate::dicom::{TRANSFER_SYNTAXES, TransferSyntax};
 
 /// The transfer syntaxes that there is an encoder for, each once, in the order of their UIDs.
@@ -13,7 +13,7 @@ pub fn targets() -> impl Iterator<Item = &'static TransferSyntax> {
 
 /// The native transfer syntaxes that instances can be written in, in the order of their UIDs.
 pub fn native_targets() -> impl Iterator<Item = &'static TransferSyntax> {
-    TRANSFER_SYNTAXES.iter().filter(|syntax| headers_of(syntax).is_some())
+    TRANSFER_SYNTAXES.iter().filter(|syntax| form_of(syntax).is_some())
 }
 
 #[cfg(test)]
@@ -21,9 +21,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn native_targets_are_the_two_that_are_not_retired() {
+    fn native_targets_are_those_that_are_not_retired() {
         let keywords: Vec<&str> = native_targets().map(|syntax| syntax.keyword).collect();
-        assert_eq!(keywords, ["ImplicitVRLittleEndian", "ExplicitVRLittleEndian"]);
+        assert_eq!(
+            keywords,
+            ["ImplicitVRLittleEndian", "ExplicitVRLittleEndian", "DeflatedExplicitVRLittleEndian"]
+        );
     }
 
     #[test]
