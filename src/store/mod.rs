@@ -11,6 +11,7 @@ mod directory;
 mod draft;
 mod durable;
 mod error;
+mod examination;
 mod file_source;
 mod files;
 mod identity;
@@ -23,7 +24,6 @@ mod quarantine;
 mod receipt;
 mod removal;
 mod seal;
-mod set_aside;
 mod tree;
 mod volume;
 

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// Our Private Information Creator UID: whoever finds it in (0002,0100) may read (0002,0102) as a receipt.
 pub const RECEIPT_CREATOR_UID: &str = "2.25.73213977270122420265123502818347346161";
 
+/// A file meta group is read up to this length to find the receipt; ours are far shorter.
+pub(super) const LONGEST_META: u64 = 64 * 1024;
+
 /// What was received and what was made of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {

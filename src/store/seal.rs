@@ -4,15 +4,12 @@
 //! another data set, whose digest is written into its receipt once all of it is there, before the file gets its name.
 
 use super::digest::Digest;
-use super::error::StoreError;
 use super::file_source::FileSource;
-use super::receipt::{Receipt, ReceiptOutcome};
-use super::tree::{LONGEST_META, Tree};
+use super::receipt::{LONGEST_META, Receipt, ReceiptOutcome};
 use crate::dicom::{FileMeta, Section, Source};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 /// What a check by the seal finds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,19 +46,11 @@ pub(super) fn seal(file: &File) -> io::Result<()> {
     file.write_all_at(digits.as_bytes(), (place + UNSEALED.len() - 1 - digits.len()) as u64)
 }
 
-impl Tree {
-    /// Reads a file of the tree, by its path below the store's folder, to its end and compares it with its seal; `None`
-    /// where there is no such file.
-    ///
-    /// # Errors
-    /// That it cannot be read.
-    pub fn examine(&self, file: &Path) -> Result<Option<Soundness>, StoreError> {
-        let Some(source) = self.open_file(file)? else { return Ok(None) };
-        soundness(&source).map(Some).map_err(|error| StoreError::new("read", file, error))
-    }
-}
-
-fn soundness(source: &FileSource) -> io::Result<Soundness> {
+/// Reads a file to its end and compares it with its seal.
+///
+/// # Errors
+/// That it cannot be read.
+pub(super) fn soundness(source: &FileSource) -> io::Result<Soundness> {
     let Some((receipt, meta, start)) = receipt_of(source)? else { return Ok(Soundness::Foreign) };
     let (transfer_syntax, sealed) = match (receipt.outcome, receipt.stored) {
         (ReceiptOutcome::Kept, _) => (receipt.transfer_syntax, receipt.digest),

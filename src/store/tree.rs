@@ -10,7 +10,7 @@ use super::file_source::FileSource;
 use super::identity::Identity;
 use super::layout::{Layout, Place};
 use super::opening::{self, Opening, Parts};
-use super::receipt::Receipt;
+use super::receipt::{LONGEST_META, Receipt};
 use super::seal::seal;
 use super::volume::Volume;
 use crate::dicom::{FileMeta, Section};
@@ -74,9 +74,6 @@ enum Held {
     /// The content that was asked for; with the digest of what was received.
     Same(Digest),
 }
-
-/// A file meta group is read up to this length to find the receipt; ours are far shorter.
-pub(super) const LONGEST_META: u64 = 64 * 1024;
 
 impl Tree {
     /// Opens the store and makes it when it is missing. Checks what the promise of durability rests on: the lock, one

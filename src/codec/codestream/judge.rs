@@ -229,9 +229,20 @@ mod tests {
         TransferSyntax::of_uid(uid).unwrap()
     }
 
+    /// The encoders whose codestreams tell of themselves.
+    fn with_headers() -> impl Iterator<Item = &'static dyn Encoder> {
+        let encoders = ENCODERS.iter().copied();
+        encoders.filter(|encoder| Family::of(syntax(encoder.transfer_syntax())).is_some())
+    }
+
+    /// Whatever the image is, no error is too large for it.
+    fn exact() -> Parameters {
+        Parameters { near: 0, ..Parameters::default() }
+    }
+
     fn encode(encoder: &dyn Encoder, image: &ImagePixel) -> Vec<u8> {
         let (cells, mut codestream) = (cells(image), Vec::new());
-        encoder.encode(&Frame { cells: &cells, image }, &Parameters::default(), &mut codestream).unwrap();
+        encoder.encode(&Frame { cells: &cells, image }, &exact(), &mut codestream).unwrap();
         codestream
     }
 
@@ -256,11 +267,11 @@ mod tests {
     #[test]
     fn our_own_codestreams_agree_with_their_data_sets() {
         let mut read = 0;
-        for encoder in ENCODERS {
+        for encoder in with_headers() {
             let target = syntax(encoder.transfer_syntax());
             for image in images().filter(|image| allows(target, image).is_ok()) {
-                let header = CodestreamHeader::read(&encode(*encoder, &image)).unwrap();
-                let encoded = encoder.image_after(&image, &Parameters::default());
+                let header = CodestreamHeader::read(&encode(encoder, &image)).unwrap();
+                let encoded = encoder.image_after(&image, &exact());
                 let unused = image.bits_stored < image.bits_allocated;
                 let wider = match header.family() {
                     Family::JpegLs => image.bits_stored < if image.bits_allocated == 8 { 8 } else { 9 },
@@ -298,8 +309,8 @@ mod tests {
     #[test]
     fn another_family_is_named_whatever_the_syntax() {
         let image = testing::image(11, 23, 8, 1, 0);
-        for encoder in ENCODERS {
-            let header = CodestreamHeader::read(&encode(*encoder, &image)).unwrap();
+        for encoder in with_headers() {
+            let header = CodestreamHeader::read(&encode(encoder, &image)).unwrap();
             for target in
                 TRANSFER_SYNTAXES.iter().filter(|syntax| syntax.pixel_coding == PixelCoding::Encapsulated)
             {

@@ -1,7 +1,9 @@
-//! What turned out to be damaged goes out of the tree and into the quarantine: it is never deleted.
+//! The check of a file of the tree by its seal, and what becomes of a damaged one: it goes into the quarantine and is never
+//! deleted.
 
 use super::durable::Renamed;
 use super::error::StoreError;
+use super::seal::{Soundness, soundness};
 use super::tree::Tree;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +11,16 @@ use std::path::{Path, PathBuf};
 const MOST_OF_A_NAME: u32 = 10_000;
 
 impl Tree {
+    /// Reads a file of the tree, by its path below the store's folder, to its end and compares it with its seal; `None`
+    /// where there is no such file.
+    ///
+    /// # Errors
+    /// That it cannot be read.
+    pub fn examine(&self, file: &Path) -> Result<Option<Soundness>, StoreError> {
+        let Some(source) = self.open_file(file)? else { return Ok(None) };
+        soundness(&source).map(Some).map_err(|error| StoreError::new("read", file, error))
+    }
+
     /// Moves a file of the tree, by its path below the store's folder, into the quarantine, durably. Returns its new path.
     ///
     /// # Errors
