@@ -169,6 +169,52 @@
 //! assert!(exact.count() >= 3);
 //! ```
 //!
+//! # With loss, on purpose
+//!
+//! Encoders that may change samples do so only where [`Options::lossy`](crate::codec::Options) allows it: otherwise the image is
+//! kept, and the reason says so. What lost something is an instance of its own: it has a new SOP Instance UID, made of the old
+//! one, of the data set and of the settings, and says how and of which instance it was derived. The report tells how far its
+//! samples lie from what they were. Mammography, segmentations, maps and doses are kept all the same, see
+//! [`Lossy`](crate::codec::Lossy).
+//!
+//! ```
+//! use condenser::codec::{CompressError, Lossy, Options, Parameters, compress};
+//! use condenser::dicom::{FileMeta, Limits, TransferSyntax, VrEncoding, walk};
+//! use std::io::Cursor;
+//!
+//! # fn element(group: u16, number: u16, vr: &str, value: &[u8]) -> Vec<u8> {
+//! #     let mut bytes = [&group.to_le_bytes()[..], &number.to_le_bytes(), vr.as_bytes()].concat();
+//! #     if vr == "OB" { bytes.extend([0, 0]); bytes.extend((value.len() as u32).to_le_bytes()) }
+//! #     else { bytes.extend((value.len() as u16).to_le_bytes()) }
+//! #     [bytes, value.to_vec()].concat()
+//! # }
+//! # let mut data_set = [
+//! #     element(0x08, 0x16, "UI", b"1.2.840.10008.5.1.4.1.1.7\0"), element(0x08, 0x18, "UI", b"1.2.3\0"),
+//! #     element(0x28, 2, "US", &[1, 0]), element(0x28, 4, "CS", b"MONOCHROME2 "),
+//! # ].concat();
+//! # for (at, value) in [(0x10, 64_u16), (0x11, 64), (0x100, 8), (0x101, 8), (0x102, 7), (0x103, 0)] {
+//! #     data_set.extend(element(0x28, at, "US", &value.to_le_bytes()));
+//! # }
+//! # let cells: Vec<u8> = (0..4096_u32).map(|at| (at / 64 + at % 64 + at * at % 5) as u8).collect();
+//! # data_set.extend(element(0x7FE0, 0x10, "OB", &cells));
+//! // `data_set` is an image of 64 x 64 samples of 8 bits, with the SOP Instance UID 1.2.3.
+//! let elements = walk(&data_set, VrEncoding::ExplicitLittle, &Limits::default())?;
+//! let target = TransferSyntax::of_name("JPEGLSNearLossless").ok_or("no such transfer syntax")?;
+//! let mut file = Cursor::new(Vec::new());
+//! let refused = compress(&data_set, &elements, target, &FileMeta::default(), &Options::default(), &mut file);
+//! assert!(matches!(refused, Err(CompressError::Kept(reason)) if reason.name() == "lossy_refused"));
+//!
+//! let parameters = Parameters { near: 2, ..Parameters::default() };
+//! let options = Options { lossy: Lossy::Allowed, parameters, ..Options::default() };
+//! let mut file = Cursor::new(Vec::new());
+//! let report = compress(&data_set, &elements, target, &FileMeta::default(), &options, &mut file)?;
+//! assert!(report.deviation.is_some_and(|deviation| deviation.largest <= 2));
+//! let derived = report.derived.ok_or("nothing was lost")?;
+//! assert!(derived.sop_instance.as_str().starts_with("2.25.") && derived.psnr.is_some_and(|psnr| psnr > 40.0));
+//! assert_eq!(FileMeta::parse(file.get_ref())?.0.sop_instance, derived.sop_instance.as_str());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Frames that someone else compressed
 //!
 //! [`encapsulate`](crate::dicom::encapsulate()) and [`encapsulate_extended`](crate::dicom::encapsulate_extended()) give the elements

@@ -101,6 +101,12 @@ pub(super) fn extend_sign(cells: &mut [u8], image: &ImagePixel) {
     }
 }
 
+/// Replaces `bits` by the lowest bit of each cell of one byte, eight in a byte, the first in the lowest bit (PS3.5 8.1.1).
+pub(super) fn pack(cells: &[u8], bits: &mut Vec<u8>) {
+    bits.clear();
+    bits.extend(cells.chunks(8).map(|cells| cells.iter().rev().fold(0, |byte, cell| byte << 1 | (cell & 1))));
+}
+
 /// Turns cells of one byte into little-endian cells of two bytes, in place.
 pub(super) fn widen(cells: &mut Vec<u8>) {
     let count = cells.len();
@@ -268,6 +274,9 @@ mod tests {
         let mut cells = vec![0x40];
         extend_sign(&mut cells, &image(8, 7, false));
         assert_eq!(cells, [0x40]);
+        let mut bits = vec![9];
+        pack(&[1, 0, 1, 1, 0, 0, 0, 0, 0xFF, 0xFE], &mut bits);
+        assert_eq!(bits, [0b0000_1101, 0b0000_0001]);
         let mut cells = vec![1, 2, 3];
         widen(&mut cells);
         assert_eq!(cells, [1, 0, 2, 0, 3, 0]);

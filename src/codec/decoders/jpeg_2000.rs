@@ -1,11 +1,11 @@
 //! JPEG 2000 and High-Throughput JPEG 2000 decoders over OpenJPEG: a codestream, perhaps in JP2 boxes, back into cells.
 
-use super::super::cells::extend_sign;
+use super::super::cells::{extend_sign, pack};
 use super::super::encoder::{Coded, DecodeError, Decoder, describe};
 use super::super::jpeg_2000_header::{self, Headers};
 use super::super::openjpeg;
 use super::super::samples::write_component;
-use crate::dicom::uids;
+use crate::dicom::{ImagePixel, uids};
 
 /// One transfer syntax by OpenJPEG. All of them hold codestreams of one kind, and whichever is there is decoded: the
 /// colour transform is undone where the codestream has one, whatever Photometric Interpretation says.
@@ -24,6 +24,17 @@ pub(super) static HTJ2K: Jpeg2000 = Jpeg2000(uids::HTJ2K);
 
 const NAME: &str = "openjpeg";
 
+impl Jpeg2000 {
+    /// Cells of one bit: a codestream holds each as a sample of its own (PS3.5 8.2.4), and natively eight share a byte.
+    fn decode_bits(&self, coded: &Coded<'_>, cells: &mut Vec<u8>) -> Result<(), DecodeError> {
+        let native = ImagePixel { bits_allocated: 8, ..coded.native.clone() };
+        let mut bytes = Vec::new();
+        self.decode(&Coded { native: &native, ..*coded }, &mut bytes)?;
+        pack(&bytes, cells);
+        Ok(())
+    }
+}
+
 impl Decoder for Jpeg2000 {
     fn name(&self) -> &'static str {
         NAME
@@ -35,6 +46,9 @@ impl Decoder for Jpeg2000 {
 
     fn decode(&self, coded: &Coded<'_>, cells: &mut Vec<u8>) -> Result<(), DecodeError> {
         let image = coded.native;
+        if image.bits_allocated == 1 {
+            return self.decode_bits(coded, cells);
+        }
         let samples = u64::from(image.rows) * u64::from(image.columns) * u64::from(image.samples);
         if !matches!(image.bits_allocated, 8 | 16 | 32)
             || samples > openjpeg::MOST_SAMPLES
