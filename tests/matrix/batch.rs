@@ -28,7 +28,8 @@ impl Batch {
         let at = self.offset;
         self.put(file);
         let wanted = self.offset;
-        if bound > 0 {
+        // Some decoders drop what stands above Bits Stored, and are judged by the rest.
+        if bound > 0 || cell.has_unused_bits() {
             self.put(cells);
         }
         let lengths = format!("{at}\t{}\t{wanted}\t{}", file.len(), self.offset - wanted);

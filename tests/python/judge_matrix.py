@@ -5,9 +5,9 @@
 
 FOLDER/files holds Part 10 files one after the other; FOLDER/table.tsv has a line a file: offset and length of the file,
 offset and length of the wanted cells (length 0: only their hash counts), SHA-256 of the wanted cells (little endian, colour by
-pixel, zeros or the sign above Bits Stored), how far a sample may lie from its own, and what the file is. Two decoders
+pixel), how far a sample may lie from its own, and what the file is. Two decoders
 of the syntax decode every file, each pair in its turn; where one refuses, the next takes its place, DCMTK's command the
-last. Exit 1 when one decodes other cells, or fewer than two decode a file.
+last. Cells that carry something above Bits Stored are compared in Bits Stored where a decoder drops that. Exit 1 when one decodes other cells, or fewer than two decode a file.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import profiles
-from judge_codec import DCMTK, NATIVE_FRAMES, PLUGINS, dcmtk_cells, native_cells, one_bit_cells, wanted
+from judge_codec import DCMTK, MASKING, NATIVE_FRAMES, PLUGINS, dcmtk_cells, native_cells, one_bit_cells, wanted
 from pydicom import dcmread
 from pydicom.pixels import get_decoder
 
@@ -35,14 +35,18 @@ CHUNK = 256
 ANY_PLUGIN = ("pylibjpeg", "gdcm", "pydicom")
 
 
-def fault(cells: bytes, wanted: bytes, expected: str, bound: int, image) -> str:
+def fault(cells: bytes, wanted: bytes, expected: str, bound: int, image, masks: bool) -> str:
     """What is wrong with decoded cells; nothing when they are the expected ones, or lie within the bound of them."""
     if hashlib.sha256(cells).hexdigest() == expected:
         return ""
-    if not bound:
+    if not wanted or not (bound or masks):
         return "decodes other cells"
     kind = f"<{'i' if image.PixelRepresentation else 'u'}{image.BitsAllocated // 8}"
-    ours, theirs = (np.frombuffer(some, kind).astype(np.int64) for some in (wanted, cells))
+    ours, theirs = (np.frombuffer(some, kind) for some in (wanted, cells))
+    if masks:
+        unused = image.BitsAllocated - image.BitsStored
+        ours, theirs = ((some << unused).astype(kind) >> unused for some in (ours, theirs))
+    ours, theirs = ours.astype(np.int64), theirs.astype(np.int64)
     if ours.shape != theirs.shape:
         return f"decodes {theirs.size} samples instead of {ours.size}"
     largest = int(np.abs(ours - theirs).max())
@@ -77,18 +81,18 @@ def judge(at: int, data: bytes, cells_wanted: bytes, expected: str, bound: int, 
         judges.append((command, lambda: by_dcmtk(data, command)))
     faults, good, refused = [], [], [f"{plugin}: ended its process" for plugin in without]
     for name, decode in judges:
-        if len(good) + len(faults) == wanted(syntax):
+        if len(good) + len(faults) == wanted(syntax, image):
             break
         try:
             cells = decode()
         except Exception as error:  # noqa: BLE001 - whatever a foreign decoder throws is a refusal
             refused.append(f"{name}: {' '.join(str(error).split())[-100:]}")
             continue
-        if found := fault(cells, cells_wanted, expected, bound, image):
+        if found := fault(cells, cells_wanted, expected, bound, image, name in MASKING):
             faults.append(f"{name} {found}")
         else:
             good.append(name)
-    if len(good) < wanted(syntax):
+    if len(good) < wanted(syntax, image):
         faults.append(f"only {len(good)} decoders gave the cells ({'; '.join(refused)})")
     return faults, good, refused
 
