@@ -311,3 +311,71 @@ fn names_of_files_cannot_steer_the_terminal() {
     assert!(run.stdout.contains("\\u{1b}[2Jx\\u{a}.dcm"), "{}", run.stdout);
     assert!(!run.stdout.contains('\u{1b}') && !run.stderr.contains('\u{1b}'));
 }
+
+/// With `--lossy`, a near-lossless file is an instance of its own, and what was lost is told; without, nothing is done.
+#[test]
+fn what_may_be_lost_has_to_be_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.dcm"), folder.path().join("out.dcm"));
+    Made::default().write(&input);
+    let run = |more: &[&str]| {
+        let files = ["compress", input.to_str().unwrap(), output.to_str().unwrap(), "--force", "--json"];
+        condenser([&files[..], more].concat())
+    };
+    for (arguments, expected) in [
+        (&["--to", "JPEGLSNearLossless"][..], "JPEGLSNearLossless changes samples; say --lossy"),
+        (&["--to", "JPEG2000", "--ratios", "10"], "JPEG2000 changes samples; say --lossy"),
+        (&["--to", "JPEG2000", "--lossy", "--ratios", "10,20"], "targets must fall"),
+        (&["--to", "JPEG2000", "--lossy", "--ratios", "10", "--psnrs", "40"], "cannot be used with"),
+        (&["--to", "JPEG2000", "--lossy=yes"], "refused, allowed, allowed-for-mammography"),
+    ] {
+        let refused = run(arguments);
+        assert_eq!(refused.code, 2, "{arguments:?}");
+        assert!(refused.stderr.contains(expected), "{arguments:?}: {}", refused.stderr);
+    }
+    assert!(!output.exists());
+    for (arguments, most) in [
+        (&["--to", "JPEGLSNearLossless", "--lossy", "--near", "3"][..], 3),
+        (&["--to", "JPEG2000", "--lossy=allowed-for-mammography", "--ratios", "12"], 4095),
+        (&["--to", "JPEG2000", "--lossy", "--psnrs", "40,50"], 4095),
+    ] {
+        let done = run(arguments);
+        assert_eq!(done.code, 0, "{arguments:?}: {}", done.stderr);
+        let facts = &done.json()[0];
+        assert_eq!(facts["outcome"], "condensed", "{facts}");
+        assert!((1..=most).contains(&facts["largest_error"].as_u64().unwrap()), "{facts}");
+        assert!(facts["psnr"].as_f64().unwrap() > 30.0, "{facts}");
+        let file = std::fs::read(&output).unwrap();
+        assert_eq!(facts["sop_instance"], FileMeta::parse(&file).unwrap().0.sop_instance);
+    }
+    for arguments in [&["--to", "JPEG2000"][..], &["--to", "JPEGLSNearLossless", "--near", "0"]] {
+        let done = run(arguments);
+        let facts = &done.json()[0];
+        assert!(facts["outcome"] == "condensed" && facts.get("sop_instance").is_none(), "{facts}");
+    }
+}
+
+#[test]
+fn a_whole_data_set_is_deflated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    Made::default().write(&path("in.dcm"));
+    let deflated = "DeflatedExplicitVRLittleEndian";
+    let run = condenser([
+        Path::new("compress"),
+        &path("in.dcm"),
+        &path("out.dcm"),
+        "--to".as_ref(),
+        deflated.as_ref(),
+    ]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stdout.contains("times smaller"), "{}", run.stdout);
+    let run = condenser([Path::new("decompress"), &path("out.dcm"), &path("back.dcm")]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let body = |name: &str| {
+        let file = std::fs::read(path(name)).unwrap();
+        let (_, start) = FileMeta::parse(&file).unwrap();
+        file[usize::try_from(start).unwrap()..].to_vec()
+    };
+    assert_eq!(body("back.dcm"), body("in.dcm"));
+}

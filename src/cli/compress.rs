@@ -1,6 +1,7 @@
 //! `condenser compress`: the encoder core on files and folders, without a node.
 
 use super::outcome::{CommandError, Outcome};
+use super::parameter_arguments::ParameterArguments;
 use super::transcode::{self, Places};
 use super::transcode_file::How;
 use crate::codec::{ENCODERS, Options, Recompress, native_targets, targets};
@@ -26,7 +27,9 @@ Examples:
   condenser compress 'in/*.dcm' a.dcm out      patterns and files, into a folder
   condenser compress old new --recompress never   only what is not compressed yet
   condenser compress in out --json | jq .ratio    one JSON object a file
-  condenser compress in in --force             in place, file by file")]
+  condenser compress in in --force             in place, file by file
+  condenser compress in out --to JPEGLSNearLossless --lossy --near 2   with an error of at most 2
+  condenser compress in out --to JPEG2000 --lossy --ratios 20,10   two quality layers")]
 pub(super) struct Arguments {
     #[command(flatten)]
     places: Places,
@@ -48,6 +51,8 @@ pub(super) struct Arguments {
     /// Do not decode and compare what was encoded.
     #[arg(long)]
     no_verify: bool,
+    #[command(flatten)]
+    parameters: ParameterArguments,
 }
 
 /// Works through all files.
@@ -55,7 +60,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     if let Some(name) = &arguments.encoder {
         check_encoder(name, arguments.to).map_err(CommandError::Usage)?;
     }
-    let options = Options {
+    let mut options = Options {
         verify: !arguments.no_verify,
         offset_table: arguments.extended_offset_table.then_some(OffsetTable::Extended),
         encoder: arguments.encoder.clone(),
@@ -63,6 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
         keep_ybr: arguments.keep_ybr,
         ..Options::default()
     };
+    arguments.parameters.apply(arguments.to, &mut options).map_err(CommandError::Usage)?;
     transcode::run(&arguments.places, &How { target: arguments.to, options, outcome: "condensed" })
 }
 

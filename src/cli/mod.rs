@@ -12,6 +12,7 @@ mod inspect_codestreams;
 mod instance_file;
 mod interrupt;
 mod outcome;
+mod parameter_arguments;
 mod peer;
 mod progress;
 mod queue;

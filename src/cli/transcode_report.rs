@@ -42,6 +42,19 @@ struct Encoded {
     encoded_bytes: u64,
     ratio: f64,
     encoder: &'static str,
+    #[serde(flatten)]
+    lost: Option<Lost>,
+}
+
+/// What is said of an instance that lost something.
+#[derive(Debug, Serialize)]
+struct Lost {
+    /// The SOP Instance UID that it has now.
+    sop_instance: String,
+    /// The largest error of a sample; `null` when nothing was verified.
+    largest_error: Option<u64>,
+    /// Peak signal-to-noise ratio in dB; `null` when nothing was verified, or nothing differs.
+    psnr: Option<f64>,
 }
 
 impl Done {
@@ -80,10 +93,16 @@ impl Done {
 
 impl Figures {
     fn of(report: &Report) -> Self {
+        let lost = report.derived.as_ref().map(|derived| Lost {
+            sop_instance: derived.sop_instance.to_string(),
+            largest_error: report.deviation.map(|deviation| deviation.largest),
+            psnr: derived.psnr,
+        });
         let encoded = |encoder| Encoded {
             encoded_bytes: report.encoded_bytes,
             ratio: ratio(report.native_bytes, report.encoded_bytes),
             encoder,
+            lost,
         };
         Self {
             native_bytes: report.native_bytes,
@@ -98,7 +117,9 @@ impl Figures {
         let native = bytes(self.native_bytes);
         match (&self.encoded, self.decoder) {
             (Some(encoded), _) => {
-                format!("{native} -> {}, {:.2} times smaller", bytes(encoded.encoded_bytes), encoded.ratio)
+                let (size, ratio) = (bytes(encoded.encoded_bytes), encoded.ratio);
+                let lost = encoded.lost.as_ref().map(Lost::sentence).unwrap_or_default();
+                format!("{native} -> {size}, {ratio:.2} times smaller{lost}")
             }
             (None, Some(decoder)) => {
                 let frames = counted(u64::from(self.frames), "frame", "frames");
@@ -106,6 +127,19 @@ impl Figures {
             }
             (None, None) => format!("nothing to decode, written in {target}"),
         }
+    }
+}
+
+impl Lost {
+    fn sentence(&self) -> String {
+        let mut text = String::new();
+        if let Some(error) = self.largest_error {
+            text.push_str(&format!(", no sample off by more than {error}"));
+        }
+        if let Some(psnr) = self.psnr.filter(|psnr| psnr.is_finite()) {
+            text.push_str(&format!(", {psnr:.1} dB"));
+        }
+        format!("{text}, now {}", self.sop_instance)
     }
 }
 

@@ -110,6 +110,7 @@ pub use lossy::Lossy;
 pub use native_image::native_image_of;
 pub use pair::Pair;
 pub use parameters::{Exactness, Layers, Parameters};
+pub use permission::changes_samples;
 pub use profile::allows;
 pub use reason::Reason;
 pub use report::{CompressError, Derived, Options, Recompress, Report};

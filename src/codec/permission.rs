@@ -2,10 +2,17 @@
 
 use super::instance::Instance;
 use super::lossy::Lossy;
+use super::pair::Pair;
 use super::parameters::Exactness;
 use super::reason::Reason;
 use super::report::{CompressError, Options};
 use crate::dicom::{StorageClass, Tag, TransferSyntax, ValueError};
+
+/// Whether encoding as `target` with these options may change samples, of whatever image.
+pub fn changes_samples(target: &TransferSyntax, options: &Options) -> bool {
+    let exactness = |pair: Pair| pair.encoder.exactness(&options.parameters);
+    Pair::of(target, options).is_ok_and(|pair| exactness(pair) != Exactness::Exact)
+}
 
 /// Whether `instance` may be encoded as exactly as that.
 ///

@@ -1,6 +1,7 @@
 //! What can be said for and against encoding an instance before a single cell is looked at.
 
 use super::instance::Instance;
+use super::native_target::{NativeTarget, form_of};
 use super::pair::Pair;
 use super::parameters::Exactness;
 use super::permission::may_lose;
@@ -10,7 +11,7 @@ use super::reason::Reason;
 use super::report::{CompressError, Options};
 use crate::dicom::{PixelCoding, TransferSyntax};
 
-/// Whether an instance may be encoded as `target`, by its attributes (PS3.5 8.2 and A.4) and the length of its pixel data.
+/// Whether an instance may be written as `target`, by its attributes (PS3.5 8.2 and A.4) and the length of its pixel data.
 ///
 /// The data set must be walked as it was received (a deflated one as Explicit VR Little Endian, inflated).
 /// Bits above Bits Stored are not looked at: that is done frame by frame while encoding.
@@ -23,6 +24,9 @@ pub fn suitable(
     target: &TransferSyntax,
     options: &Options,
 ) -> Result<(), CompressError> {
+    if let Some(form) = form_of(target) {
+        return NativeTarget::of(*instance, form, options).map(drop);
+    }
     if target.pixel_coding != PixelCoding::Encapsulated {
         return Err(CompressError::Kept(Reason::NoEncoder(target.keyword.to_owned())));
     }

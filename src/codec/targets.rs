@@ -1,14 +1,16 @@
-//! Which transfer syntaxes can be written here: those of the encoders, and the native ones.
+//! Which transfer syntaxes can be written here: those of the encoders, the deflated one, and the native ones.
 
 use super::encoders::ENCODERS;
 use super::native_target::form_of;
 use crate::dicom::{TRANSFER_SYNTAXES, TransferSyntax};
 
-/// The transfer syntaxes that there is an encoder for, each once, in the order of their UIDs.
+/// The transfer syntaxes that compress: those that there is an encoder for, each once, and the one that deflates the whole
+/// data set; in the order of their UIDs.
 pub fn targets() -> impl Iterator<Item = &'static TransferSyntax> {
     let encoded =
         |syntax: &&TransferSyntax| ENCODERS.iter().any(|encoder| encoder.transfer_syntax() == syntax.uid);
-    TRANSFER_SYNTAXES.iter().filter(encoded)
+    let deflates = |syntax: &TransferSyntax| form_of(syntax).is_some_and(|form| form.deflated);
+    TRANSFER_SYNTAXES.iter().filter(move |syntax| encoded(syntax) || deflates(syntax))
 }
 
 /// The native transfer syntaxes that instances can be written in, in the order of their UIDs.

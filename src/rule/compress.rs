@@ -1,6 +1,6 @@
 //! What received instances are condensed to: the settings of `[compress]`, which each rule inherits.
 
-use crate::codec::{ENCODERS, Exactness, Layers, Lossy, Options, Parameters, targets};
+use crate::codec::{Layers, Lossy, Options, Parameters, changes_samples, targets};
 use crate::dicom::TransferSyntax;
 use serde::Deserialize;
 use std::fmt;
@@ -84,20 +84,18 @@ impl Compress {
 
     /// What contradicts itself, one sentence a fault, each beginning with its key.
     pub fn check(&self) -> Vec<String> {
-        let Options { parameters, .. } = self.options();
-        let encoder = self
-            .target()
-            .and_then(|target| ENCODERS.iter().find(|encoder| encoder.transfer_syntax() == target.uid));
-        let exact = encoder.is_none_or(|encoder| encoder.exactness(&parameters) == Exactness::Exact);
+        let options = self.options();
         let mut faults = Vec::new();
-        if !exact && self.lossy == Lossy::Refused {
+        if self.target().is_some_and(|target| changes_samples(target, &options))
+            && self.lossy == Lossy::Refused
+        {
             let allowed = Lossy::Allowed.name();
             faults.push(format!("to: {} changes samples, which needs lossy = {allowed:?}", self.to));
         }
         if !self.ratios.is_empty() && !self.psnrs.is_empty() {
             faults.push("psnrs: there are ratios too, and only one of both can be aimed at".to_owned());
         }
-        if let Err(fault) = parameters.layers.check() {
+        if let Err(fault) = options.parameters.layers.check() {
             let key = if self.ratios.is_empty() { "psnrs" } else { "ratios" };
             faults.push(format!("{key}: {fault}"));
         }
