@@ -9,7 +9,7 @@ mod foreign_peer;
 mod made;
 
 use condenser::dicom::{FileMeta, uids};
-use condenser::forward::{Couriers, Depot, Destination, Event, HoldReason, PeerConfig};
+use condenser::forward::{Commitments, Couriers, Depot, Destination, Event, HoldReason, PeerConfig};
 use condenser::net::Priority;
 use condenser::queue::{Delivery, Instance, Queue, Selection, Sqlite, State};
 use condenser::store::{FileSource, StoreError};
@@ -56,6 +56,9 @@ impl Depot for Recorder {
             Event::Delivered { delivery, .. } => format!("delivered {}", of(delivery)),
             Event::Deferred { delivery, .. } => format!("deferred {}", of(delivery)),
             Event::Held { delivery, reason, .. } => format!("held {} {reason:?}", of(delivery)),
+            Event::Committed { delivery } => format!("committed {}", of(delivery)),
+            Event::CommitmentAsked { .. } => "asked to commit".to_owned(),
+            Event::NotCommitting { .. } => "not committing".to_owned(),
             Event::Unavailable { misconfigured: true, .. } => "misconfigured".to_owned(),
             Event::Unavailable { .. } => "unavailable".to_owned(),
             Event::Available => "available".to_owned(),
@@ -128,7 +131,8 @@ impl Bench {
 
     fn start(&self, peers: &[PeerConfig]) -> Couriers {
         let depot = Arc::clone(&self.depot) as Arc<dyn Depot>;
-        Couriers::start(peers, "CONDENSER", &self.queue, &depot).unwrap()
+        let commitments = Arc::new(Commitments::new(peers));
+        Couriers::start(peers, "CONDENSER", &self.queue, &depot, &commitments).unwrap()
     }
 
     fn states(&self, peer: &str) -> Vec<(String, State, u32)> {

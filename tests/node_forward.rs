@@ -428,17 +428,6 @@ fn k03_what_cannot_be_queued_is_not_acknowledged_and_a_resend_is_delivered() {
 }
 
 #[test]
-fn a_peer_that_is_to_commit_is_refused_as_long_as_nobody_asks_it_to() {
-    let folder = folder();
-    let config = configured(&folder, SocketAddr::from(([127, 0, 0, 1], free_port())));
-    let text = std::fs::read_to_string(&config).unwrap() + "commit = true\n";
-    std::fs::write(&config, text).unwrap();
-    let output = serve(&store_of(&folder), &["--config", config.to_str().unwrap()]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("Storage Commitment"), "{output:?}");
-}
-
-#[test]
 fn p01_couriers_end_when_the_node_is_stopped() {
     let (folder, received) = (folder(), tempfile::tempdir().unwrap());
     let Some(peer) = ForeignPeer::storescp(received.path(), NOTHING) else { return };

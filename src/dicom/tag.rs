@@ -77,6 +77,8 @@ tags! {
     ERROR_ID = (0x0000, 0x0903), "Error ID";
     AFFECTED_SOP_INSTANCE_UID = (0x0000, 0x1000), "Affected SOP Instance UID";
     REQUESTED_SOP_INSTANCE_UID = (0x0000, 0x1001), "Requested SOP Instance UID";
+    EVENT_TYPE_ID = (0x0000, 0x1002), "Event Type ID";
+    ACTION_TYPE_ID = (0x0000, 0x1008), "Action Type ID";
     MOVE_ORIGINATOR_APPLICATION_ENTITY_TITLE = (0x0000, 0x1030), "Move Originator Application Entity Title";
     MOVE_ORIGINATOR_MESSAGE_ID = (0x0000, 0x1031), "Move Originator Message ID";
 
@@ -115,6 +117,10 @@ tags! {
     CODE_MEANING = (0x0008, 0x0104), "Code Meaning";
     REFERENCED_SOP_CLASS_UID = (0x0008, 0x1150), "Referenced SOP Class UID";
     REFERENCED_SOP_INSTANCE_UID = (0x0008, 0x1155), "Referenced SOP Instance UID";
+    TRANSACTION_UID = (0x0008, 0x1195), "Transaction UID";
+    FAILURE_REASON = (0x0008, 0x1197), "Failure Reason";
+    FAILED_SOP_SEQUENCE = (0x0008, 0x1198), "Failed SOP Sequence";
+    REFERENCED_SOP_SEQUENCE = (0x0008, 0x1199), "Referenced SOP Sequence";
     DERIVATION_DESCRIPTION = (0x0008, 0x2111), "Derivation Description";
     SOURCE_IMAGE_SEQUENCE = (0x0008, 0x2112), "Source Image Sequence";
     FRAME_TYPE = (0x0008, 0x9007), "Frame Type";

@@ -51,6 +51,9 @@ pub struct PeerDeadlines {
     /// For the response to a C-STORE request.
     #[serde(deserialize_with = "read_duration")]
     pub response: Duration,
+    /// For the peer to report that it has committed what it was asked to; then it is asked again.
+    #[serde(deserialize_with = "read_duration")]
+    pub commit: Duration,
 }
 
 /// When what failed is tried again: after `first`, then after ever longer pauses up to `longest`, for as long as
@@ -113,6 +116,7 @@ impl PeerConfig {
             ("deadlines.associate", self.deadlines.associate),
             ("deadlines.send", self.deadlines.send),
             ("deadlines.response", self.deadlines.response),
+            ("deadlines.commit", self.deadlines.commit),
             ("retry.first", self.retry.first),
         ];
         let none = times.iter().filter(|(_, time)| time.is_zero());
@@ -134,6 +138,7 @@ impl Default for PeerDeadlines {
             associate: Duration::from_secs(30),
             send: Duration::from_secs(60),
             response: Duration::from_secs(300),
+            commit: Duration::from_secs(3600),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! All couriers of a node: each peer has its own, and its own breaker; all end together.
 
+use super::commitments::Commitments;
+use super::committer::Committer;
 use super::config::PeerConfig;
 use super::courier::Courier;
 use super::depot::Depot;
@@ -31,6 +33,7 @@ impl Couriers {
         calling: &str,
         queue: &Arc<dyn Queue>,
         depot: &Arc<dyn Depot>,
+        commitments: &Arc<Commitments>,
     ) -> io::Result<Self> {
         let ending = Arc::new(Ending::default());
         let (alive, running): (Sender<()>, _) = channel();
@@ -47,16 +50,25 @@ impl Couriers {
                     ending: Arc::clone(&ending),
                     settled: Vec::new(),
                 };
-                let name = format!("courier-{number}");
-                let alive = alive.clone();
-                let started = thread::Builder::new().name(name).spawn(move || {
-                    courier.run();
-                    drop(alive);
-                });
-                if let Err(error) = started {
+                if let Err(error) = start(&format!("courier-{number}"), &alive, || courier.run()) {
                     couriers.stop(Duration::ZERO);
                     return Err(error);
                 }
+            }
+            if !config.commit {
+                continue;
+            }
+            let committer = Committer {
+                options: options(config, calling),
+                config: config.clone(),
+                queue: Arc::clone(queue),
+                depot: Arc::clone(depot),
+                commitments: Arc::clone(commitments),
+                ending: Arc::clone(&ending),
+            };
+            if let Err(error) = start("committer", &alive, || committer.run()) {
+                couriers.stop(Duration::ZERO);
+                return Err(error);
             }
         }
         Ok(couriers)
@@ -68,6 +80,15 @@ impl Couriers {
         self.ending.ask();
         matches!(self.running.recv_timeout(at_most), Err(RecvTimeoutError::Disconnected))
     }
+}
+
+fn start(name: &str, alive: &Sender<()>, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let alive = alive.clone();
+    thread::Builder::new().name(name.to_owned()).spawn(move || {
+        work();
+        drop(alive);
+    })?;
+    Ok(())
 }
 
 fn options(config: &PeerConfig, calling: &str) -> RequestorOptions {

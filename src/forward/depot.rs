@@ -83,6 +83,27 @@ pub enum Event<'e> {
         /// What went wrong.
         error: &'e str,
     },
+    /// The peer has taken responsibility for the instance.
+    Committed {
+        /// Which.
+        delivery: &'e Delivery,
+    },
+    /// The peer was asked to commit instances.
+    CommitmentAsked {
+        /// Transaction UID.
+        transaction: &'e str,
+        /// How many.
+        instances: usize,
+    },
+    /// The peer cannot be asked to commit.
+    NotCommitting {
+        /// When it is tried again.
+        after: Duration,
+        /// How many times in a row.
+        failures: u32,
+        /// What went wrong.
+        error: &'e str,
+    },
     /// The peer answers again.
     Available,
     /// The queue fails; what was answered stays with the courier until it can be written down.

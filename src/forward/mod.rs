@@ -2,8 +2,11 @@
 //!
 //! A [`Peer`] is sent instances one after the other over a lasting association. What became of each is a
 //! [`Verdict`]; by it a courier settles the delivery in the queue: delivered, tried again later, or held for the operator.
+//! Where the peer is to commit what it was sent, that counts as delivered only then ([`Commitments`]).
 //! [`Couriers`] are all that a node runs; each peer has its own and its own breaker. The node is their [`Depot`].
 
+mod commitments;
+mod committer;
 mod config;
 mod convert;
 mod courier;
@@ -16,6 +19,8 @@ mod peer;
 mod schedule;
 mod verdict;
 
+pub use commitments::{Commitments, ReportError};
+pub use committer::answer_to;
 pub use config::{PeerConfig, PeerDeadlines, Retry};
 pub use convert::{ConvertError, Converted, Spool};
 pub use couriers::Couriers;

@@ -1,6 +1,7 @@
 //! A-ASSOCIATE-RQ and A-ASSOCIATE-AC as they go out (PS3.8 9.3.2 and 9.3.3, PS3.7 Annex D).
 
 use super::associate::{APPLICATION_CONTEXT, Associate};
+use super::commitment::STORAGE_COMMITMENT;
 use super::handler::{Context, ContextRefusal};
 use super::pdu::HEADER_LEN;
 use crate::dicom::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, uids};
@@ -22,10 +23,10 @@ pub(super) fn write_acceptance(
     if request.user.asynchronous {
         user_variables.push(UserVariableItem::Unknown(0x53, vec![0, 1, 0, 1]));
     }
-    for (sop_class, scu, _) in &request.user.roles {
+    for (sop_class, scu, scp) in &request.user.roles {
         let accepted = |context: &Context| context.result.is_ok() && context.abstract_syntax == *sop_class;
         if contexts.iter().any(accepted) {
-            let roles = RequestorRoles { scu: *scu, scp: false };
+            let roles = RequestorRoles { scu: *scu, scp: *scp && sop_class == STORAGE_COMMITMENT };
             user_variables.push(UserVariableItem::ScuScpRoleSelectionSubItem(sop_class.clone(), roles));
         }
     }

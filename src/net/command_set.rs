@@ -16,6 +16,10 @@ pub(super) const C_STORE: u16 = 0x0001;
 pub(super) const C_ECHO: u16 = 0x0030;
 /// Command Field of C-CANCEL-RQ.
 pub(super) const C_CANCEL: u16 = 0x0FFF;
+/// Command Field of N-EVENT-REPORT-RQ.
+pub(super) const N_EVENT_REPORT: u16 = 0x0100;
+/// Command Field of N-ACTION-RQ.
+pub(super) const N_ACTION: u16 = 0x0130;
 /// The bit that the Command Field of every response has beside that of its request.
 pub(super) const RESPONSE: u16 = 0x8000;
 

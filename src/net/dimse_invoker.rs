@@ -1,7 +1,10 @@
 //! DIMSE as the invoker of operations: the requests that we write, and what a response to them says (PS3.7 sections
 //! 9.1.1, 9.1.5 and 9.3).
 
-use super::command_set::{C_ECHO, C_STORE, CommandSet, CommandWriter, DATA_SET, NO_DATA_SET, RESPONSE};
+use super::command_set::{
+    C_ECHO, C_STORE, CommandSet, CommandWriter, DATA_SET, N_ACTION, NO_DATA_SET, RESPONSE,
+};
+use super::commitment::{REQUEST_COMMITMENT, STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE};
 use super::handler::StoreAnswer;
 use super::status::Status;
 use crate::dicom::Tag;
@@ -25,6 +28,18 @@ pub(super) fn write_store_request(sop_class: &str, sop_instance: &str, message_i
     set.us(Tag::PRIORITY, 0);
     set.us(Tag::COMMAND_DATA_SET_TYPE, DATA_SET);
     set.ui(Tag::AFFECTED_SOP_INSTANCE_UID, sop_instance);
+    set.finish();
+}
+
+/// Appends an N-ACTION-RQ that asks for Storage Commitment.
+pub(super) fn write_commitment_request(message_id: u16, out: &mut Vec<u8>) {
+    let mut set = CommandWriter::new(out);
+    set.ui(Tag::REQUESTED_SOP_CLASS_UID, STORAGE_COMMITMENT);
+    set.us(Tag::COMMAND_FIELD, N_ACTION);
+    set.us(Tag::MESSAGE_ID, message_id);
+    set.us(Tag::COMMAND_DATA_SET_TYPE, DATA_SET);
+    set.ui(Tag::REQUESTED_SOP_INSTANCE_UID, STORAGE_COMMITMENT_INSTANCE);
+    set.us(Tag::ACTION_TYPE_ID, REQUEST_COMMITMENT);
     set.finish();
 }
 

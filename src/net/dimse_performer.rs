@@ -1,9 +1,11 @@
-//! DIMSE as the performer of operations: what a request asks for, and the response to it (PS3.7 sections 9.1.1, 9.1.5
-//! and 9.3).
+//! DIMSE as the performer of operations: what a request asks for, and the response to it (PS3.7 sections 9.1.1, 9.1.5,
+//! 9.3, and 10.1.1 as the one that an event is reported to).
 //!
 //! What a command set means is decided here; whether it is obeyed is decided by the session and by the handler.
 
-use super::command_set::{C_CANCEL, C_ECHO, C_STORE, CommandSet, CommandWriter, NO_DATA_SET, RESPONSE};
+use super::command_set::{
+    C_CANCEL, C_ECHO, C_STORE, CommandSet, CommandWriter, N_EVENT_REPORT, NO_DATA_SET, RESPONSE,
+};
 use super::handler::{MoveOriginator, ReceivedUid, StoreAnswer};
 use super::reasons::Violation;
 use crate::dicom::Tag;
@@ -39,6 +41,11 @@ pub(super) enum Request {
     },
     /// C-ECHO-RQ.
     Echo,
+    /// N-EVENT-REPORT-RQ with a data set.
+    Event {
+        /// Event Type ID.
+        event_type: u16,
+    },
     /// C-CANCEL-RQ.
     Cancel,
     /// An operation that is not offered.
@@ -73,6 +80,12 @@ impl Command {
             C_ECHO if sop_class.is_none() => Request::Mistyped(Tag::AFFECTED_SOP_CLASS_UID),
             C_ECHO => Request::Echo,
             C_CANCEL => Request::Cancel,
+            N_EVENT_REPORT if sop_class.is_none() => Request::Mistyped(Tag::AFFECTED_SOP_CLASS_UID),
+            N_EVENT_REPORT if !set.announces_data_set() => Request::Mistyped(Tag::COMMAND_DATA_SET_TYPE),
+            N_EVENT_REPORT => match set.u16(Tag::EVENT_TYPE_ID) {
+                Some(event_type) => Request::Event { event_type },
+                None => Request::Mistyped(Tag::EVENT_TYPE_ID),
+            },
             _ => Request::Unrecognized,
         };
         Ok(Command {
@@ -101,6 +114,9 @@ impl Command {
         }
         if let Some(sop_instance) = &self.sop_instance {
             set.ui(Tag::AFFECTED_SOP_INSTANCE_UID, &sop_instance.text);
+        }
+        if let Request::Event { event_type } = self.request {
+            set.us(Tag::EVENT_TYPE_ID, event_type);
         }
         set.finish();
     }

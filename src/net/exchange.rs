@@ -1,11 +1,13 @@
 //! The messages of an association that we asked for: a request goes out, and its response comes in (PS3.7 9.1.1 and 9.1.5,
 //! PS3.8 9.3.5).
 
-use super::command_set::{C_ECHO, C_STORE, MAX_COMMAND_SET, RESPONSE};
+use super::command_set::{C_ECHO, C_STORE, MAX_COMMAND_SET, N_ACTION, RESPONSE};
+use super::commitment::{LONGEST_REPORT, STORAGE_COMMITMENT_INSTANCE};
 use super::conversation::Conversation;
-use super::dimse_invoker::{Response, write_echo_request, write_store_request};
+use super::dimse_invoker::{Response, write_commitment_request, write_echo_request, write_store_request};
+use super::dimse_performer::Command;
 use super::handler::StoreAnswer;
-use super::pdata::{Demultiplexer, PDV_HEADER_LEN, fragment_room, frame_command, pdu_header};
+use super::pdata::{Demultiplexer, Fragment, PDV_HEADER_LEN, fragment_room, frame_command, pdu_header};
 use super::pdu::{P_DATA_TF, abort};
 use super::reasons::Violation;
 use super::requestor_error::{RequestorError, SENDING, WAITING};
@@ -89,6 +91,72 @@ impl Exchange {
         self.frame(context, &command);
         self.send_with_data_set(context, data_set)?;
         self.response(C_STORE, message_id, Some(sop_instance))
+    }
+
+    /// N-ACTION that asks for Storage Commitment of what the data set lists.
+    pub(super) fn request_commitment(
+        &mut self,
+        context: u8,
+        data_set: &dyn Source,
+    ) -> Result<StoreAnswer, RequestorError> {
+        let message_id = self.next_message_id();
+        let mut command = Vec::new();
+        write_commitment_request(message_id, &mut command);
+        self.frame(context, &command);
+        self.send_with_data_set(context, data_set)?;
+        self.response(N_ACTION, message_id, Some(STORAGE_COMMITMENT_INSTANCE))
+    }
+
+    /// Waits for a request of the peer with a data set: its command and the data set.
+    pub(super) fn request(&mut self, deadline: Instant) -> Result<(Command, Vec<u8>), RequestorError> {
+        let (mut command_set, mut data_set, mut command) = (Vec::new(), Vec::new(), None::<Command>);
+        loop {
+            let body = match self.conversation.read_pdu(deadline, WAITING)? {
+                (P_DATA_TF, body) => body,
+                (kind, _) => return Err(self.conversation.violated(Violation::UnexpectedPdu(kind))),
+            };
+            let mut rest = body.as_slice();
+            while !rest.is_empty() {
+                let (fragment, bytes, after) = next_fragment(&mut self.demultiplexer, rest)
+                    .map_err(|violation| self.conversation.violated(violation))?;
+                rest = after;
+                let (into, most) = match &command {
+                    None => (&mut command_set, MAX_COMMAND_SET),
+                    Some(_) => (&mut data_set, LONGEST_REPORT as usize),
+                };
+                if into.len() + bytes.len() > most {
+                    return Err(self.conversation.violated(Violation::CommandSetTooLong { max: most }));
+                }
+                into.extend_from_slice(bytes);
+                if !fragment.is_last {
+                    continue;
+                }
+                if let Some(command) = command {
+                    return Ok((command, data_set));
+                }
+                let read = Command::parse(&command_set)
+                    .map_err(|violation| self.conversation.violated(violation))?;
+                self.demultiplexer.command_read(read.has_data_set);
+                if !read.has_data_set {
+                    return Ok((read, data_set));
+                }
+                command = Some(read);
+            }
+        }
+    }
+
+    /// Answers a request of the peer.
+    pub(super) fn respond(
+        &mut self,
+        context: u8,
+        command: &Command,
+        answer: &StoreAnswer,
+    ) -> Result<(), RequestorError> {
+        let mut response = Vec::new();
+        command.respond(answer, &mut response);
+        self.frame(context, &response);
+        let deadline = Instant::now() + self.send_time;
+        self.conversation.write(&mut [IoSlice::new(&self.out)], deadline, SENDING)
     }
 
     /// Whether the peer has neither closed the connection nor said anything that was not asked for.
@@ -200,10 +268,7 @@ fn take_fragments<'b>(
 ) -> Result<Option<&'b [u8]>, Violation> {
     let mut rest = body;
     while !rest.is_empty() {
-        let left = rest.len() as u32;
-        let (header, after) = rest.split_first_chunk::<PDV_HEADER_LEN>().ok_or(Violation::PdvLength(left))?;
-        let fragment = demultiplexer.fragment(*header, left)?;
-        let (bytes, after) = after.split_at_checked(fragment.length).ok_or(Violation::PdvLength(left))?;
+        let (fragment, bytes, after) = next_fragment(demultiplexer, rest)?;
         rest = after;
         if command.len() + bytes.len() > MAX_COMMAND_SET {
             return Err(Violation::CommandSetTooLong { max: MAX_COMMAND_SET });
@@ -215,6 +280,18 @@ fn take_fragments<'b>(
         }
     }
     Ok(None)
+}
+
+/// The first fragment of what is left of a P-DATA-TF PDU, its bytes, and what lies behind it.
+fn next_fragment<'b>(
+    demultiplexer: &mut Demultiplexer,
+    rest: &'b [u8],
+) -> Result<(Fragment, &'b [u8], &'b [u8]), Violation> {
+    let left = rest.len() as u32;
+    let (header, after) = rest.split_first_chunk::<PDV_HEADER_LEN>().ok_or(Violation::PdvLength(left))?;
+    let fragment = demultiplexer.fragment(*header, left)?;
+    let (bytes, after) = after.split_at_checked(fragment.length).ok_or(Violation::PdvLength(left))?;
+    Ok((fragment, bytes, after))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The two sides of a received instance: what the network hands over, and what it wants to be told.
 
 use super::certificate::Certificate;
+use super::commitment::EventReport;
 use super::reasons::{Rejection, Violation, abort_in_words};
 use super::received::ReceivedBytes;
 use super::status::Status;
@@ -33,6 +34,13 @@ pub trait StoreHandler: Send + Sync + 'static {
 
     /// What to tell the sender of an instance that never reached [`StoreHandler::store`], or did not come back from it.
     fn failed(&self, association: &Association, failure: &Failure) -> StoreAnswer;
+
+    /// What to tell a peer that reports on Storage Commitment. Called on a blocking thread. Whoever asks nobody for it has
+    /// nothing to say.
+    fn event_reported(&self, association: &Association, report: &EventReport) -> StoreAnswer {
+        let _ = (association, report);
+        Status::UNRECOGNIZED_OPERATION.into()
+    }
 
     /// A command was answered with a failure by the network side alone.
     fn refused(&self, association: &Association, refusal: &Refusal);

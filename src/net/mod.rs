@@ -11,6 +11,7 @@ mod associate;
 mod associate_writer;
 mod certificate;
 mod command_set;
+mod commitment;
 mod common;
 mod config;
 mod conversation;
@@ -48,6 +49,7 @@ mod wire;
 pub use access::{Access, AccessList};
 pub use address_range::{AddressRange, NotAnAddressRange};
 pub use certificate::{Certificate, CertificateName};
+pub use commitment::{EventReport, STORAGE_COMMITMENT};
 pub use config::{Config, ConfigError, DEFAULT_MAX_PDU, Deadlines, Limits, UnknownSopClasses, is_ae_title};
 pub use handler::{
     Association, Connection, Context, ContextRefusal, Failure, MoveOriginator, Outcome, Received,

@@ -7,6 +7,7 @@
 use super::access::Caller;
 use super::associate::{APPLICATION_CONTEXT, Associate, ContextItem, MAX_CONTEXTS};
 use super::certificate::Certificate;
+use super::commitment::STORAGE_COMMITMENT;
 use super::config::{Config, UnknownSopClasses, is_ae_title};
 use super::handler::{Context, ContextRefusal};
 use super::reasons::Rejection;
@@ -49,7 +50,9 @@ pub(super) fn negotiate(
     if (1..SMALLEST_PEER_MAXIMUM).contains(&request.user.max_length) {
         return Err(Rejection::PeerMaximumTooSmall);
     }
-    Ok(request.contexts.iter().map(|context| answer(context, config)).collect())
+    // A peer that provides Storage Commitment reports over an association of its own, and says so by its role.
+    let reports = request.user.roles.iter().any(|(uid, _, provides)| uid == STORAGE_COMMITMENT && *provides);
+    Ok(request.contexts.iter().map(|context| answer(context, reports, config)).collect())
 }
 
 /// PS3.8 7.1.1.13: odd numbers from 1 to 255, each once, and at least one.
@@ -63,8 +66,9 @@ fn ids_are_sound(contexts: &[ContextItem]) -> bool {
         })
 }
 
-fn answer(context: &ContextItem, config: &Config) -> Context {
-    let result = if is_offered(&context.abstract_syntax, config.unknown_sop_classes) {
+fn answer(context: &ContextItem, reports: bool, config: &Config) -> Context {
+    let is_report = reports && context.abstract_syntax == STORAGE_COMMITMENT;
+    let result = if is_report || is_offered(&context.abstract_syntax, config.unknown_sop_classes) {
         choose(&context.transfer_syntaxes, config.preferred).ok_or(ContextRefusal::TransferSyntaxes)
     } else {
         Err(ContextRefusal::AbstractSyntax)

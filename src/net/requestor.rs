@@ -4,7 +4,9 @@
 
 use super::associate::Associate;
 use super::associate_writer::write_request;
+use super::commitment::EventReport;
 use super::conversation::{Conversation, last};
+use super::dimse_performer::Request;
 use super::exchange::Exchange;
 use super::handler::{Context, StoreAnswer};
 use super::negotiation::SMALLEST_PEER_MAXIMUM;
@@ -14,6 +16,7 @@ use super::proposal::{items, results};
 use super::reasons::Violation;
 use super::requestor_error::{CONNECTING, RELEASING, RequestorError};
 use super::requestor_options::{ProposedContext, RequestorOptions};
+use super::status::Status;
 use crate::dicom::{Source, TransferSyntax, VERIFICATION};
 use std::io::IoSlice;
 use std::net::ToSocketAddrs;
@@ -103,10 +106,42 @@ impl Requestor {
         sop_instance: &str,
         data_set: &dyn Source,
     ) -> Result<StoreAnswer, RequestorError> {
-        if !self.contexts.iter().any(|known| known.id == context && known.result.is_ok()) {
-            return Err(RequestorError::ContextNotAccepted(context));
-        }
+        self.accepted(context)?;
         self.exchange.store(context, sop_class, sop_instance, data_set)
+    }
+
+    /// Asks the peer for Storage Commitment of the instances that a data set lists (PS3.4 J.3.2).
+    ///
+    /// # Errors
+    /// As [`Requestor::store`].
+    pub fn request_commitment(
+        &mut self,
+        context: u8,
+        data_set: &dyn Source,
+    ) -> Result<StoreAnswer, RequestorError> {
+        self.accepted(context)?;
+        self.exchange.request_commitment(context, data_set)
+    }
+
+    /// Waits so long for a report on Storage Commitment, answers it with what `judge` says, and releases the association.
+    /// A peer may as well report over an association of its own.
+    ///
+    /// # Errors
+    /// There was no report in time, or something else than one. The association is at its end.
+    pub fn await_report(
+        mut self,
+        context: u8,
+        within: Duration,
+        judge: impl FnOnce(&EventReport) -> Status,
+    ) -> Result<(), RequestorError> {
+        let transfer_syntax = self.accepted(context)?;
+        let (command, data_set) = self.exchange.request(Instant::now() + within)?;
+        let answer = match command.request {
+            Request::Event { event_type } => judge(&EventReport { event_type, transfer_syntax, data_set }),
+            _ => Status::UNRECOGNIZED_OPERATION,
+        };
+        self.exchange.respond(context, &command, &answer.into())?;
+        self.release()
     }
 
     /// Whether the peer seems to be there still: after a pause it may have ended the association.
@@ -126,6 +161,11 @@ impl Requestor {
             (RELEASE_RP, _) => Ok(()),
             (kind, _) => Err(conversation.violated(Violation::UnexpectedPdu(kind))),
         }
+    }
+
+    fn accepted(&self, context: u8) -> Result<&'static TransferSyntax, RequestorError> {
+        let known = self.contexts.iter().find(|known| known.id == context);
+        known.and_then(|known| known.result.ok()).ok_or(RequestorError::ContextNotAccepted(context))
     }
 
     /// Ends the association at once.

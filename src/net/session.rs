@@ -2,6 +2,7 @@
 //! (PS3.7 9.1.1 and 9.1.5).
 
 use super::command_set::C_ECHO;
+use super::commitment::{EventReport, LONGEST_REPORT, STORAGE_COMMITMENT};
 use super::common::Common;
 use super::dimse_performer::{Command, Request};
 use super::gather::{Bounds, Gather};
@@ -13,7 +14,8 @@ use super::received::ReceivedBytes;
 use super::receiver::{Incoming, Receiver};
 use super::status::Status;
 use super::transport::Transport;
-use crate::dicom::{Tag, TransferSyntax};
+use crate::dicom::{Source, Tag, TransferSyntax};
+use std::borrow::Cow;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
@@ -93,6 +95,7 @@ impl Session {
                 self.tell(&command, &answer);
                 answer
             }
+            Verdict::Event { event_type } => self.event(event_type, transfer_syntax, &mut patience).await?,
             Verdict::Ignore => return self.skip_data_set(&command, &mut patience).await,
         };
         self.respond(context_id, &command, &answer).await
@@ -141,10 +144,38 @@ impl Session {
         Ok(answer)
     }
 
+    /// Reads a report on Storage Commitment, hands it over and waits for the answer.
+    async fn event(
+        &mut self,
+        event_type: u16,
+        transfer_syntax: &'static TransferSyntax,
+        patience: &mut Patience,
+    ) -> Result<StoreAnswer, Outcome> {
+        let bounds = Bounds { data_set: LONGEST_REPORT, memory: LONGEST_REPORT };
+        let refused = || StoreAnswer::from(Status::LIMIT_EXCEEDED);
+        let Ok(data_set) = self.data_set_within(bounds, patience).await? else { return Ok(refused()) };
+        let Ok(data_set) = data_set.bytes(0..data_set.len()).map(Cow::into_owned) else {
+            return Ok(refused());
+        };
+        let report = EventReport { event_type, transfer_syntax, data_set };
+        let (handler, association) = (Arc::clone(&self.common.handler), Arc::clone(&self.association));
+        let answer = spawn_blocking(move || handler.event_reported(&association, &report)).await;
+        Ok(answer.unwrap_or_else(|_| Status::PROCESSING_FAILURE.into()))
+    }
+
     /// Reads a data set to keep.
     async fn data_set(&mut self, patience: &mut Patience) -> Result<Result<ReceivedBytes, Failure>, Outcome> {
-        let Common { config, handler, memory, .. } = &*self.common;
-        let bounds = Bounds { data_set: config.limits.data_set, memory: config.limits.memory_per_data_set };
+        let limits = &self.common.config.limits;
+        let bounds = Bounds { data_set: limits.data_set, memory: limits.memory_per_data_set };
+        self.data_set_within(bounds, patience).await
+    }
+
+    async fn data_set_within(
+        &mut self,
+        bounds: Bounds,
+        patience: &mut Patience,
+    ) -> Result<Result<ReceivedBytes, Failure>, Outcome> {
+        let Common { handler, memory, .. } = &*self.common;
         let mut gather = Gather::new(bounds, self.last_size, memory, Arc::clone(handler));
         self.receiver.data_set(&mut gather, patience).await?;
         self.last_size = gather.len();
@@ -197,6 +228,8 @@ impl Session {
 enum Verdict {
     /// Hand it over.
     Store,
+    /// Hand over what is reported.
+    Event { event_type: u16 },
     /// It is answered here.
     Answer(StoreAnswer),
     /// It has no response.
@@ -222,11 +255,18 @@ fn judge(command: &Command, abstract_syntax: &str) -> Verdict {
         Request::Mistyped(tag) => {
             refuse(Status::MISTYPED_ARGUMENT, &format!("Missing or mistyped {tag}"), Some(*tag))
         }
-        Request::Echo | Request::Store { .. } if of_another_class => refuse(
+        Request::Echo | Request::Store { .. } | Request::Event { .. } if of_another_class => refuse(
             Status::SOP_CLASS_NOT_SUPPORTED,
             "SOP class is not that of the presentation context",
             Some(Tag::AFFECTED_SOP_CLASS_UID),
         ),
+        Request::Event { .. } if abstract_syntax != STORAGE_COMMITMENT => {
+            refuse(Status::UNRECOGNIZED_OPERATION, "Only reports on Storage Commitment are taken", None)
+        }
+        Request::Event { event_type } => Verdict::Event { event_type: *event_type },
+        Request::Echo | Request::Store { .. } if abstract_syntax == STORAGE_COMMITMENT => {
+            refuse(Status::UNRECOGNIZED_OPERATION, "Only reports are taken over this context", None)
+        }
         Request::Echo => Verdict::Answer(StoreAnswer::from(Status::SUCCESS)),
         Request::Store { .. } => Verdict::Store,
     }

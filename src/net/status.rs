@@ -24,6 +24,10 @@ pub enum Category {
 impl Status {
     /// The operation was performed; for C-STORE: the instance is stored.
     pub const SUCCESS: Status = Status(0x0000);
+    /// The operation failed for a reason that no other code names.
+    pub const PROCESSING_FAILURE: Status = Status(0x0110);
+    /// There is no such SOP instance.
+    pub const NO_SUCH_SOP_INSTANCE: Status = Status(0x0112);
     /// A UID breaks the construction rules of PS3.5 9.1.
     pub const INVALID_SOP_INSTANCE: Status = Status(0x0117);
     /// The SOP class is not the one that was negotiated for the presentation context.

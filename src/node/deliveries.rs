@@ -163,6 +163,17 @@ impl Depot for Node {
                 %to, %ae_title, %address, failures, again_in = %seconds(after), explanation = %Escaped(error),
                 "peer refuses us for good: somebody has to change something, here or there"
             ),
+            Event::Committed { delivery } => tracing::info!(
+                %to, %ae_title, %address, instance = %Escaped(&delivery.instance.sop_instance),
+                attempts = delivery.attempts, "instance committed by the peer"
+            ),
+            Event::CommitmentAsked { transaction, instances } => {
+                tracing::info!(%to, %ae_title, %address, transaction, instances, "peer asked to commit");
+            }
+            Event::NotCommitting { after, failures, error } => tracing::error!(
+                %to, %ae_title, %address, failures, again_in = %seconds(after), explanation = %Escaped(error),
+                "peer cannot be asked to commit"
+            ),
             Event::Available => tracing::info!(%to, %ae_title, %address, "peer available again"),
             Event::QueueFailed { error } => {
                 tracing::error!(%to, explanation = %Escaped(error), "queue failed")

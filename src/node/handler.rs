@@ -4,7 +4,10 @@ use super::journey::{Arrival, Node};
 use super::status::{Failure, answer_to};
 use crate::codec::Reason;
 use crate::dicom::{FileMeta, Source};
-use crate::net::{self, Association, Connection, Received, Refusal, Status, StoreAnswer, StoreHandler};
+use crate::forward;
+use crate::net::{
+    self, Association, Connection, EventReport, Received, Refusal, Status, StoreAnswer, StoreHandler,
+};
 use crate::observe::{Escaped, Outcome};
 use crate::store::{QuarantineNote, Stored};
 use std::fs::File;
@@ -37,6 +40,22 @@ impl StoreHandler for Node {
             status = %answer.status, reason = %failure, "instance not received"
         );
         answer
+    }
+
+    fn event_reported(&self, association: &Association, report: &EventReport) -> StoreAnswer {
+        let Some(queue) = &self.queue else { return Status::UNRECOGNIZED_OPERATION.into() };
+        match self.commitments.reported(report, queue.as_ref(), self) {
+            Ok(()) => Status::SUCCESS.into(),
+            Err(error) => {
+                let answer = StoreAnswer::from(forward::answer_to(&error));
+                tracing::warn!(
+                    association = association.id, address = %association.peer,
+                    peer = %Escaped(&association.calling), status = %answer.status,
+                    explanation = %Escaped(&error.to_string()), "report on Storage Commitment refused"
+                );
+                answer
+            }
+        }
     }
 
     fn refused(&self, association: &Association, refusal: &Refusal) {

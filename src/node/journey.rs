@@ -5,6 +5,7 @@ use super::scan::Scanned;
 use super::status::Failure;
 use crate::codec::{self, CompressError, Lossy, Reason, Report};
 use crate::dicom::{FileMeta, Limits, Source, Tag, TransferSyntax, Uid, in_pieces};
+use crate::forward::Commitments;
 use crate::net::Received;
 use crate::observe::Counters;
 use crate::queue::Queue;
@@ -23,6 +24,7 @@ pub struct Node {
     pub(super) limits: Limits,
     pub(super) counters: Counters,
     pub(super) in_hand: InHand,
+    pub(super) commitments: Arc<Commitments>,
 }
 
 /// A journey that ended well.

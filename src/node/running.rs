@@ -6,7 +6,7 @@ use super::journey::Node;
 use super::retention::Retention;
 use crate::config::Config;
 use crate::dicom::Limits;
-use crate::forward::{Couriers, Depot};
+use crate::forward::{Commitments, Couriers, Depot};
 use crate::net::{Listener, StoreHandler, Tls, TlsError, serve};
 use crate::observe::{Counters, Escaped};
 use crate::queue::Queue;
@@ -56,9 +56,6 @@ pub enum RunError {
 /// # Errors
 /// [`RunError`] when it cannot start. Once it listens, nothing but a signal ends it.
 pub fn run(config: &Config) -> Result<(), RunError> {
-    if let Some(peer) = config.peer.iter().find(|peer| peer.commit) {
-        return Err(RunError::Commit(peer.name.clone()));
-    }
     let tree = Tree::open(&config.store)?;
     let opening = tree.opening();
     tracing::info!(
@@ -88,6 +85,7 @@ impl Node {
     /// A node over an opened store, and over its queue where rules forward anything.
     pub fn new(tree: Tree, config: &Config, queue: Option<Arc<dyn Queue>>) -> Self {
         let limits = Limits::default();
+        let commitments = Arc::new(Commitments::new(&config.peer));
         Self {
             tree,
             queue,
@@ -95,6 +93,7 @@ impl Node {
             limits,
             counters: Counters::default(),
             in_hand: InHand::default(),
+            commitments,
         }
     }
 
@@ -164,7 +163,7 @@ fn start_couriers(config: &Config, node: &Arc<Node>, queue: &Arc<dyn Queue>) -> 
         tracing::info!(to = %Escaped(&peer.name), ae_title = %Escaped(&peer.ae_title), address = %peer.address,
             associations = peer.concurrency, "delivering");
     }
-    Couriers::start(&config.peer, &config.node.ae_title, queue, &depot)
+    Couriers::start(&config.peer, &config.node.ae_title, queue, &depot, &node.commitments)
 }
 
 /// Asks the couriers to end; what is given back ends when they have, or when their time is over.

@@ -61,12 +61,14 @@ impl Sqlite {
         &self.identity
     }
 
-    /// Makes everything that is claimed ready to be sent again: for the one process that claims, when it starts, since
-    /// nobody is sending anything then. A claim that was never settled still counts as unanswered.
+    /// Makes everything that is claimed ready to be sent again, and has peers asked anew to commit what was sent: for the
+    /// one process that does both, when it starts, since nobody is sending or waiting for a report then. A claim that was
+    /// never settled still counts as unanswered. Returns how many claims there were.
     ///
     /// # Errors
     /// [`QueueError`].
     pub fn recover(&self) -> Result<usize, QueueError> {
+        self.writer.write(statements::ask_again)?;
         let claimed = Selection { states: vec![State::Claimed], ..Selection::default() };
         self.in_pieces(&claimed, &[State::Claimed], statements::lapse)
     }

@@ -128,6 +128,16 @@ fn due_by(now: Moment) -> [(i64, i64); 2] {
     [(i64::MIN, now.0), (now.after(LONGEST_WAIT).0.saturating_add(1), i64::MAX)]
 }
 
+/// Lets everything that was sent be asked for at once.
+pub(super) fn ask_again(connection: &Connection) -> Outcome<usize> {
+    let now = Moment::now().0;
+    connection
+        .prepare_cached(
+            "UPDATE delivery SET due = ?1 WHERE state = ?2 AND peer IN (SELECT id FROM peer) AND due > ?1",
+        )?
+        .execute(params![now, State::Sent.number()])
+}
+
 /// Gives back claims that nobody is working on any more.
 pub(super) fn lapse(connection: &Connection, ids: &[DeliveryId]) -> Outcome<usize> {
     let now = Moment::now().0;
