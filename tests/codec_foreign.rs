@@ -99,6 +99,9 @@ fn parameters(encoder: &dyn Encoder) -> Vec<Parameters> {
             all.extend([1, 7].map(|near| Parameters { near, ..Parameters::default() }))
         }
         uids::JPEG_2000_LOSSLESS => all.push(Parameters { colour_transform: false, ..Parameters::default() }),
+        uids::JPEG_BASELINE => {
+            all.push(Parameters { colour_transform: false, quality: 30, ..Parameters::default() })
+        }
         uids::JPEG_2000 => {
             all.push(with_layers(Layers::Ratios(vec![20.0, 4.0])));
             all.push(with_layers(Layers::Psnrs(vec![45.0])));
@@ -133,7 +136,14 @@ fn write_file(encoder: &dyn Encoder, parameters: &Parameters, image: &ImagePixel
         let mut codestream = Vec::new();
         encoder.encode(&Frame { cells: &stored, image }, parameters, &mut codestream).unwrap();
         if exactness == Exactness::Close {
-            let coded = Coded { codestream: &codestream, encoded: &encoded, native: &by_pixel };
+            let native = match encoded.photometric {
+                // The judges are asked for what was encoded, not for RGB.
+                Photometric::YbrFull422 => {
+                    ImagePixel { photometric: Photometric::YbrFull, ..by_pixel.clone() }
+                }
+                _ => by_pixel.clone(),
+            };
+            let coded = Coded { codestream: &codestream, encoded: &encoded, native: &native };
             let mut decoded = Vec::new();
             decoder_for(encoder).decode(&coded, &mut decoded).unwrap();
             all.extend(decoded);

@@ -16,7 +16,7 @@ mod native;
 use condenser::codec::{
     Coded, DECODERS, Decoder, ENCODERS, Encoder, Exactness, Lossy, Options, Parameters, Reason, allows,
 };
-use condenser::dicom::{ImagePixel, TransferSyntax};
+use condenser::dicom::{ImagePixel, Photometric, TransferSyntax};
 use matrix::batch::Batch;
 use matrix::cell::{Cell, Content, cells};
 use native::{File, compressed as compressed_by};
@@ -155,7 +155,11 @@ fn record(encoder: &dyn Encoder, cell: &Cell, file: &File, row: &mut Row, batch:
 fn decoded(encoder: &dyn Encoder, file: &File, image: &ImagePixel) -> Vec<u8> {
     let reads = |decoder: &&&dyn Decoder| decoder.transfer_syntax() == encoder.transfer_syntax();
     let decoder = DECODERS.iter().find(reads).unwrap();
-    let (encoded, native) = (file.image(), ImagePixel { planar: 0, ..image.clone() });
+    let (encoded, mut native) = (file.image(), ImagePixel { planar: 0, ..image.clone() });
+    if encoded.photometric == Photometric::YbrFull422 {
+        // The judges are asked for what was encoded, not for RGB.
+        native.photometric = Photometric::YbrFull;
+    }
     let (mut all, mut cells) = (Vec::new(), Vec::new());
     for codestream in file.codestreams() {
         let coded = Coded { codestream: &codestream, encoded: &encoded, native: &native };

@@ -1,4 +1,4 @@
-//! Decodes every image of the corpus that came in JPEG Lossless, JPEG 2000 or High-Throughput JPEG 2000, and compares its
+//! Decodes every image of the corpus that came in JPEG, JPEG Lossless, JPEG 2000 or High-Throughput JPEG 2000, and compares its
 //! cells with the manifest's, which pydicom, GDCM and others agree on.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 use std::fs;
 
 const SYNTAXES: &[&str] = &[
+    uids::JPEG_BASELINE,
+    uids::JPEG_EXTENDED,
     uids::JPEG_LOSSLESS_SV1,
     uids::JPEG_LOSSLESS,
     uids::JPEG_2000_LOSSLESS,
@@ -32,6 +34,18 @@ const BROKEN: &[(&str, &str)] = &[
     ("JPEG2000-embedded-sequence-delimiter", "image or tile size"),
     // A comment stands where a tile-part must begin; no foreign decoder reads it either.
     ("966.dcm", "tile-part marker"),
+    ("test_slide_coordinates.dcm", "Planar Configuration"),
+    // Its data set has no value representations.
+    ("SC_rgb_jpeg.dcm", "no value representation"),
+];
+
+/// Lossy frames of 12 bits, of which the manifest has pylibjpeg's cells or none: how the hash of DCMTK's cells begins
+/// (dcmdjpeg 3.6.7). Two of them say in their scan headers that there is no coefficient but the first.
+const BY_DCMTK: &[(&str, &str)] = &[
+    ("jpeg_baseline.51.dcm", "a62ceec7a17af3ce"),
+    ("JPEG-lossy.dcm", "d30242775a414c01"),
+    ("JPGExtended.dcm", "d30242775a414c01"),
+    ("RG2_JPLY.dcm", "a0dca087f2176a3c"),
 ];
 
 #[test]
@@ -46,6 +60,9 @@ fn cells_are_those_of_the_manifest() {
         let expected = &row["expected_pixel_sha256"];
         let outcome = match hash_of_cells(&fs::read(corpus.join(&path)).unwrap()) {
             Ok(hash) if hash == *expected => "as in the manifest",
+            Ok(hash) if of_lossy(&path, &row["decode_note"]).is_some_and(|own| hash.starts_with(own)) => {
+                "as by GDCM and Pillow, or by DCMTK, where pylibjpeg has other cells"
+            }
             Ok(_) if expected.is_empty() => "decoded, and the manifest does not say to what",
             Ok(_) => {
                 faults.push(format!("{path}: other cells ({} {})", row["codestream"], row["coding"]));
@@ -68,7 +85,15 @@ fn cells_are_those_of_the_manifest() {
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
     let equal = outcomes.iter().filter(|((_, outcome), _)| *outcome == "as in the manifest");
-    assert!(equal.map(|(_, count)| count).sum::<u32>() >= 52);
+    assert!(equal.map(|(_, count)| count).sum::<u32>() >= 57);
+    let alike = outcomes.iter().filter(|((_, outcome), _)| outcome.starts_with("as by"));
+    assert_eq!(alike.map(|(_, count)| count).sum::<u32>(), 23);
+}
+
+/// Lossy JPEG leaves rounding open. Where decoders differ, the note has the beginnings of their hashes: `gdcm=be7aa556b206`.
+fn of_lossy<'r>(path: &str, note: &'r str) -> Option<&'r str> {
+    let by_dcmtk = BY_DCMTK.iter().find(|(name, _)| path.ends_with(name)).map(|(_, hash)| *hash);
+    by_dcmtk.or_else(|| note.split_once("gdcm=")?.1.get(..12))
 }
 
 /// Decodes all frames and hashes their cells, colour by pixel and cells of one bit as bytes: as the manifest does.
@@ -82,6 +107,7 @@ fn hash_of_cells(file: &[u8]) -> Result<String, String> {
         EncapsulatedFrames::of(&body, &data_set, encoded.frames).map_err(|error| error.to_string())?;
     let photometric = match &encoded.photometric {
         Photometric::YbrRct | Photometric::YbrIct => Photometric::Rgb,
+        Photometric::YbrFull422 => Photometric::YbrFull,
         other => other.clone(),
     };
     let bits_allocated = encoded.bits_allocated.next_multiple_of(8);

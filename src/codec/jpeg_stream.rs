@@ -15,6 +15,8 @@ pub(super) mod marker {
     pub(crate) const LOSSLESS: u8 = 0xC3;
     /// DHT.
     pub(crate) const DEFINE_HUFFMAN_TABLES: u8 = 0xC4;
+    /// DQT.
+    pub(crate) const DEFINE_QUANTISATION_TABLES: u8 = 0xDB;
     /// DNL.
     pub(crate) const DEFINE_NUMBER_OF_LINES: u8 = 0xDC;
     /// DRI.
@@ -125,6 +127,8 @@ pub(super) struct Component {
     pub(super) identifier: u8,
     /// Horizontal and vertical sampling factors, 1 to 4.
     pub(super) sampling: (u8, u8),
+    /// The destination of its quantisation table.
+    pub(super) quantisation_table: u8,
 }
 
 impl FrameHeader {
@@ -148,9 +152,10 @@ impl FrameHeader {
         }
         let components: Vec<Component> = components
             .iter()
-            .map(|[identifier, sampling, _]| Component {
+            .map(|[identifier, sampling, table]| Component {
                 identifier: *identifier,
                 sampling: (sampling >> 4, sampling & 15),
+                quantisation_table: *table,
             })
             .collect();
         let factor = 1..=4;
@@ -207,6 +212,57 @@ impl FrameHeader {
     }
 }
 
+/// A scan header (B.2.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ScanHeader {
+    /// One to four, in the order of their samples.
+    pub(super) components: Vec<ScanComponent>,
+    /// Ss, Se, and Ah with Al.
+    pub(super) parameters: [u8; 3],
+}
+
+/// A component of a scan header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ScanComponent {
+    /// Where it is among those of the frame.
+    pub(super) place: usize,
+    /// The destination of its Huffman table for DC coefficients, or for lossless differences.
+    pub(super) dc_table: usize,
+    /// The destination of its Huffman table for AC coefficients.
+    pub(super) ac_table: usize,
+}
+
+impl ScanHeader {
+    /// Reads the header of a scan of `frame`.
+    ///
+    /// # Errors
+    /// When it has not the form of B.2.3, or names a component twice or one that is not there.
+    pub(super) fn of(segment: &Segment<'_>, frame: &FrameHeader) -> Result<ScanHeader, DecodeError> {
+        let damaged = |what: &str| DecodeError::Damaged(format!("its scan header {what}"));
+        let [count, rest @ ..] = segment.content else { return Err(damaged("is empty")) };
+        let (selectors, parameters) =
+            rest.split_at_checked(2 * usize::from(*count)).ok_or_else(|| damaged("is cut short"))?;
+        let parameters = *parameters
+            .as_array()
+            .ok_or_else(|| damaged("has another length than its components ask for"))?;
+        let mut components: Vec<ScanComponent> = Vec::new();
+        for [identifier, tables] in selectors.as_chunks::<2>().0 {
+            let same = |component: &Component| component.identifier == *identifier;
+            let place = frame.components.iter().position(same);
+            let place = place.ok_or_else(|| damaged("names a component that the frame does not have"))?;
+            if components.iter().any(|other| other.place == place) {
+                return Err(damaged("names a component twice"));
+            }
+            let (dc_table, ac_table) = (usize::from(tables >> 4), usize::from(tables & 15));
+            components.push(ScanComponent { place, dc_table, ac_table });
+        }
+        if components.is_empty() {
+            return Err(damaged("has no component"));
+        }
+        Ok(ScanHeader { components, parameters })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,7 +274,7 @@ mod tests {
         let segment = Segment::at(&HEADER, 0).unwrap();
         let frame = FrameHeader::of(&segment).unwrap();
         assert_eq!((frame.process, frame.precision, frame.rows, frame.columns), (0xC3, 12, 0x102, 0x304));
-        assert_eq!(frame.components, [Component { identifier: 7, sampling: (2, 1) }]);
+        assert_eq!(frame.components, [Component { identifier: 7, sampling: (2, 1), quantisation_table: 0 }]);
         assert_eq!(frame.process_name(), "lossless");
     }
 
@@ -256,6 +312,37 @@ mod tests {
             [&codestream[2..], &[0xFF, 0xD8, 0xFF, 0xD8], &[0xFF, 0xD8, 0xFF, 0xD9], &[0xFF, 0xD8, 1]]
         {
             assert!(header_segments(wrong).is_err());
+        }
+    }
+
+    #[test]
+    fn a_scan_header_names_components_of_its_frame() {
+        let component = |identifier| Component { identifier, sampling: (1, 1), quantisation_table: 0 };
+        let frame = FrameHeader {
+            process: marker::BASELINE,
+            precision: 8,
+            rows: 1,
+            columns: 1,
+            components: vec![component(1), component(2)],
+        };
+        let read = |content: &[u8]| {
+            ScanHeader::of(&Segment { marker: marker::START_OF_SCAN, content, end: 0 }, &frame)
+        };
+        let header = read(&[2, 2, 0x12, 1, 0x30, 0, 63, 0]).unwrap();
+        let found = header.components.iter().map(|one| (one.place, one.dc_table, one.ac_table));
+        assert_eq!(found.collect::<Vec<_>>(), [(1, 1, 2), (0, 3, 0)]);
+        assert_eq!(header.parameters, [0, 63, 0]);
+        let wrong: [&[u8]; 7] = [
+            &[],
+            &[0, 0, 63, 0],
+            &[1, 3, 0, 0, 63, 0],
+            &[2, 1, 0, 1, 0, 0, 63, 0],
+            &[1, 1, 0, 0, 63],
+            &[1, 1, 0, 0, 63, 0, 0],
+            &[1, 1],
+        ];
+        for content in wrong {
+            assert!(read(content).is_err(), "{content:?}");
         }
     }
 }

@@ -68,6 +68,7 @@ mod frame_source;
 mod instance;
 mod jpeg_2000_header;
 mod jpeg_stream;
+mod jpeg_transform;
 mod jpeg_xl_stream;
 mod lossy;
 mod native_image;

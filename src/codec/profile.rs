@@ -1,4 +1,4 @@
-//! What a transfer syntax may carry: PS3.5 8.2 as a table, tables 8.2.1-2 (JPEG Lossless), 8.2.2-1 (RLE), 8.2.3-1
+//! What a transfer syntax may carry: PS3.5 8.2 as a table, tables 8.2.1-1 (JPEG), 8.2.1-2 (JPEG Lossless), 8.2.2-1 (RLE), 8.2.3-1
 //! (JPEG-LS) and 8.2.4-1 (JPEG 2000).
 
 use std::ops::RangeInclusive;
@@ -54,6 +54,9 @@ const YBR_FULL: &[Photometric] = &[Photometric::YbrFull];
 const RGB: &[Photometric] = &[Photometric::Rgb];
 
 const RLE: &[&str] = &[uids::RLE_LOSSLESS];
+const JPEG_BASELINE: &[&str] = &[uids::JPEG_BASELINE];
+const JPEG_EXTENDED: &[&str] = &[uids::JPEG_EXTENDED];
+const JPEG_SEQUENTIAL: &[&str] = &[uids::JPEG_BASELINE, uids::JPEG_EXTENDED];
 const JPEG_LOSSLESS: &[&str] = &[uids::JPEG_LOSSLESS, uids::JPEG_LOSSLESS_SV1];
 const JPEG_LS: &[&str] = &[uids::JPEG_LS_LOSSLESS, uids::JPEG_LS_NEAR_LOSSLESS];
 const JPEG_LS_LOSSLESS: &[&str] = &[uids::JPEG_LS_LOSSLESS];
@@ -72,6 +75,11 @@ static PROFILE: &[Row] = &[
     row(RLE,              PALETTE,    1, false, &[8, 16], 1..=16),
     row(RLE,              YBR_FULL,   3, false, &[8],     1..=8),
     row(RLE,              RGB,        3, false, &[8, 16], 1..=16),
+    row(JPEG_SEQUENTIAL,  MONOCHROME, 1, false, &[8],     8..=8),
+    row(JPEG_EXTENDED,    MONOCHROME, 1, false, &[16],    12..=12),
+    // The table has YBR_FULL_422, which YBR_FULL becomes.
+    row(JPEG_BASELINE,    YBR_FULL,   3, false, &[8],     8..=8),
+    row(JPEG_BASELINE,    RGB,        3, false, &[8],     8..=8),
     row(JPEG_LOSSLESS,    MONOCHROME, 1, true,  &[8, 16], 1..=16),
     row(JPEG_LOSSLESS,    PALETTE,    1, false, &[8, 16], 1..=16),
     row(JPEG_LOSSLESS,    YBR_FULL,   3, false, &[8, 16], 1..=16),
@@ -227,6 +235,25 @@ mod tests {
             }
         }
         assert_eq!(allowed, 1328);
+    }
+
+    #[test]
+    fn lossy_jpeg_has_eight_bits_or_twelve() {
+        let deep = image();
+        let flat = testing::image(4, 4, 8, 1, 0);
+        let colour = testing::image(4, 4, 8, 3, 0);
+        let ten = stored(10, false, deep.clone());
+        let signed = ImagePixel { signed: true, ..flat.clone() };
+        for (image, baseline, extended) in [
+            (deep, false, true),
+            (flat, true, true),
+            (colour, true, false),
+            (ten, false, false),
+            (signed, false, false),
+        ] {
+            assert_eq!(allows(syntax("JPEGBaseline8Bit"), &image).is_ok(), baseline, "{image:?}");
+            assert_eq!(allows(syntax("JPEGExtended12Bit"), &image).is_ok(), extended, "{image:?}");
+        }
     }
 
     #[test]

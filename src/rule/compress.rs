@@ -20,12 +20,14 @@ pub struct Compress {
     pub lossy: Lossy,
     /// JPEG-LS Near-Lossless: the largest error of a sample, 0 to 255.
     pub near: u8,
+    /// JPEG Baseline and Extended: 1 to 100, as the Independent JPEG Group counts it.
+    pub quality: u8,
     /// JPEG 2000: native to encoded size, one number for each quality layer, falling; none of these and none of `psnrs`
     /// loses nothing.
     pub ratios: Vec<f32>,
     /// JPEG 2000, instead of `ratios`: peak signal-to-noise ratios in dB, one number for each quality layer, rising.
     pub psnrs: Vec<f32>,
-    /// JPEG 2000: whether RGB is decorrelated before it is encoded.
+    /// JPEG 2000 and JPEG Baseline: whether RGB is decorrelated before it is encoded.
     pub colour_transform: bool,
     /// What to do with an instance that cannot be condensed.
     pub otherwise: Otherwise,
@@ -50,12 +52,13 @@ pub enum Otherwise {
 impl Default for Compress {
     fn default() -> Self {
         let to = Target(TransferSyntax::of_name("JPEGLSLossless"));
-        let Parameters { near, colour_transform, .. } = Parameters::default();
+        let Parameters { near, quality, colour_transform, .. } = Parameters::default();
         Self {
             to,
             verify: true,
             lossy: Lossy::Refused,
             near,
+            quality,
             ratios: Vec::new(),
             psnrs: Vec::new(),
             colour_transform,
@@ -77,8 +80,8 @@ impl Compress {
             ([], psnrs) => Layers::Psnrs(psnrs.to_vec()),
             (ratios, _) => Layers::Ratios(ratios.to_vec()),
         };
-        let (near, colour_transform) = (self.near, self.colour_transform);
-        let parameters = Parameters { near, layers, colour_transform, ..Parameters::default() };
+        let Compress { near, quality, colour_transform, .. } = *self;
+        let parameters = Parameters { near, quality, layers, colour_transform };
         Options { verify: self.verify, lossy: self.lossy, parameters, ..Options::default() }
     }
 
@@ -98,6 +101,9 @@ impl Compress {
         if let Err(fault) = options.parameters.layers.check() {
             let key = if self.ratios.is_empty() { "psnrs" } else { "ratios" };
             faults.push(format!("{key}: {fault}"));
+        }
+        if !(1..=100).contains(&self.quality) {
+            faults.push(format!("quality: {} is not between 1 and 100", self.quality));
         }
         faults
     }

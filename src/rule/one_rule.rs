@@ -49,6 +49,8 @@ pub struct Rule {
     pub lossy: Option<Lossy>,
     /// Instead of `compress.near`.
     pub near: Option<u8>,
+    /// Instead of `compress.quality`.
+    pub quality: Option<u8>,
     /// Instead of `compress.ratios` and `compress.psnrs`.
     pub ratios: Option<Vec<f32>>,
     /// Instead of `compress.psnrs` and `compress.ratios`.
@@ -81,7 +83,7 @@ impl Rule {
     /// What `[compress]` becomes for its instances: its own settings where it has them.
     pub(super) fn compress(&self, inherited: &Compress) -> Compress {
         // Taken apart by name, so that a setting that is added to `[compress]` is not forgotten here.
-        let Compress { to, verify, lossy, near, ratios, psnrs, colour_transform, otherwise } =
+        let Compress { to, verify, lossy, near, quality, ratios, psnrs, colour_transform, otherwise } =
             inherited.clone();
         // Whoever says one of both does not mean the other one that was said elsewhere.
         let (ratios, psnrs) = match (&self.ratios, &self.psnrs) {
@@ -95,6 +97,7 @@ impl Rule {
             verify: self.verify.unwrap_or(verify),
             lossy: self.lossy.unwrap_or(lossy),
             near: self.near.unwrap_or(near),
+            quality: self.quality.unwrap_or(quality),
             ratios,
             psnrs,
             colour_transform: self.colour_transform.unwrap_or(colour_transform),

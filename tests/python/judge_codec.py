@@ -33,6 +33,8 @@ PLUGINS = {
     profiles.RLE: ("pylibjpeg", "pydicom"),
     profiles.JPEG_2000: ("pylibjpeg", "gdcm"),
     profiles.JPEG_2000_LOSSY: ("pylibjpeg", "gdcm"),
+    profiles.JPEG_BASELINE: ("pylibjpeg", "gdcm"),
+    profiles.JPEG_EXTENDED: ("pylibjpeg", "gdcm"),
     profiles.JPEG_LOSSLESS: ("pylibjpeg", "gdcm"),
     profiles.JPEG_LOSSLESS_SV1: ("pylibjpeg", "gdcm"),
 }
@@ -40,6 +42,8 @@ DCMTK = {
     profiles.JPEG_LS: "dcmdjpls",
     profiles.JPEG_LS_NEAR: "dcmdjpls",
     profiles.RLE: "dcmdrle",
+    profiles.JPEG_BASELINE: "dcmdjpeg",
+    profiles.JPEG_EXTENDED: "dcmdjpeg",
     profiles.JPEG_LOSSLESS: "dcmdjpeg",
     profiles.JPEG_LOSSLESS_SV1: "dcmdjpeg",
 }
@@ -47,13 +51,21 @@ DCMTK = {
 OPTIONS = {"dcmdjpeg": ("--conv-never",)}
 # These give the bits above Bits Stored as zeros or as the sign, whatever the codestream has there.
 MASKING = ("gdcm", *DCMTK.values())
+# Where pixels share a sample of chrominance, it repeats the sample; all others blend it with its neighbours.
+REPEATS_SAMPLES = ("pylibjpeg",)
 WANTED = 2
 # libjpeg, and with it GDCM and dcmdjpeg, reads no larger side; pylibjpeg does.
-LIBJPEG = (profiles.JPEG_LOSSLESS, profiles.JPEG_LOSSLESS_SV1)
+LIBJPEG = (profiles.JPEG_BASELINE, profiles.JPEG_EXTENDED, profiles.JPEG_LOSSLESS, profiles.JPEG_LOSSLESS_SV1)
 LARGEST_SIDE = 65500
 # What a fragment of a native frame holds: nobody but pydicom and zlib reads it here.
 NATIVE_FRAMES = {profiles.DEFLATED_IMAGE_FRAME: lambda fragment: zlib.decompressobj(-zlib.MAX_WBITS).decompress(fragment),
                  profiles.UNCOMPRESSED: lambda fragment: fragment}
+
+
+def plugins(syntax: str, image, every: tuple[str, ...] = ()) -> list[str]:
+    """The plugins that can be asked for such an image; `every` when nothing is known of its syntax."""
+    shared = image.PhotometricInterpretation == "YBR_FULL_422"
+    return [name for name in PLUGINS.get(syntax, every) if not (shared and name in REPEATS_SAMPLES)]
 
 
 def wanted(syntax: str, image) -> int:
@@ -136,8 +148,9 @@ def describe(path: Path) -> str:
 
 def judge(path: Path, expected: str, bound: int) -> tuple[list[str], list[str], list[str]]:
     """One file: its faults, who decoded it as wanted, and who refused it and why."""
-    syntax = str(dcmread(path, stop_before_pixels=True).file_meta.TransferSyntaxUID)
-    judges = [(plugin, lambda plugin=plugin: decoded(path, syntax, plugin)) for plugin in PLUGINS.get(syntax, ())]
+    image = dcmread(path, stop_before_pixels=True)
+    syntax = str(image.file_meta.TransferSyntaxUID)
+    judges = [(plugin, lambda plugin=plugin: decoded(path, syntax, plugin)) for plugin in plugins(syntax, image)]
     if syntax in NATIVE_FRAMES:
         judges.append(("zlib", lambda: native_cells(dcmread(path), syntax)))
     command = DCMTK.get(syntax)

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import profiles
-from judge_codec import DCMTK, MASKING, NATIVE_FRAMES, PLUGINS, dcmtk_cells, native_cells, one_bit_cells, wanted
+from judge_codec import DCMTK, MASKING, NATIVE_FRAMES, dcmtk_cells, native_cells, one_bit_cells, plugins, wanted
 from pydicom import dcmread
 from pydicom.pixels import get_decoder
 
@@ -69,11 +69,11 @@ def by_dcmtk(data: bytes, command: str) -> bytes:
 def judge(at: int, data: bytes, cells_wanted: bytes, expected: str, bound: int, syntax: str, without: tuple) -> tuple:
     """One file: its faults, who decoded it as wanted, and who refused it and why."""
     image = dcmread(BytesIO(data))
-    known = () if syntax in NATIVE_FRAMES else PLUGINS.get(syntax, ANY_PLUGIN)
-    plugins = [plugin for plugin in known if plugin not in without]
-    turn = at % max(1, len(plugins))
+    known = () if syntax in NATIVE_FRAMES else plugins(syntax, image, ANY_PLUGIN)
+    names = [plugin for plugin in known if plugin not in without]
+    turn = at % max(1, len(names))
     judges = [
-        (plugin, lambda plugin=plugin: by_plugin(image, syntax, plugin)) for plugin in plugins[turn:] + plugins[:turn]
+        (plugin, lambda plugin=plugin: by_plugin(image, syntax, plugin)) for plugin in names[turn:] + names[:turn]
     ]
     if syntax in NATIVE_FRAMES:
         judges.append(("zlib", lambda: (one_bit_cells if image.BitsAllocated == 1 else native_cells)(image, syntax)))

@@ -3,7 +3,9 @@
 mod charls;
 mod deflated_image_frame;
 mod inflate;
+mod jpeg;
 mod jpeg_2000;
+mod jpeg_dct;
 mod jpeg_lossless;
 mod jpeg_ls;
 mod jpeg_xl;
@@ -29,6 +31,8 @@ pub static DECODERS: &[&dyn Decoder] = &[
     &jpeg_ls::JpegLs::NEAR_LOSSLESS,
     &jpeg_lossless::JpegLossless::SV1,
     &jpeg_lossless::JpegLossless::PROCESS_14,
+    &jpeg_dct::JpegDct::BASELINE,
+    &jpeg_dct::JpegDct::EXTENDED,
     &deflated_image_frame::DeflatedImageFrame::OWN,
     &deflated_image_frame::DeflatedImageFrame::ZLIB,
     &uncompressed::Uncompressed,

@@ -2,7 +2,9 @@
 
 mod charls;
 mod deflated_image_frame;
+mod jpeg;
 mod jpeg_2000;
+mod jpeg_dct;
 mod jpeg_lossless;
 mod jpeg_ls;
 mod jpeg_ls_precision;
@@ -21,6 +23,8 @@ pub static ENCODERS: &[&dyn Encoder] = &[
     &jpeg_2000::Jpeg2000::ANY,
     &jpeg_lossless::JpegLossless::SV1,
     &jpeg_lossless::JpegLossless::PROCESS_14,
+    &jpeg_dct::JpegDct::BASELINE,
+    &jpeg_dct::JpegDct::EXTENDED,
     &deflated_image_frame::DeflatedImageFrame,
     &uncompressed::Uncompressed,
 ];

@@ -9,8 +9,8 @@
 //!
 //! # How it is done
 //!
-//! * A row of differences is read first and predicted afterwards, so that each of the two loops is small: in `scan`,
-//!   `huffman_table` and `bit_reader` the bits, in `prediction` the neighbours.
+//! * A row of differences is read first and predicted afterwards, so that each of the two loops is small: in `scan` and
+//!   `huffman_table` the bits, in `prediction` the neighbours.
 //! * Twelve bits are looked up at once. Where a code and its low-order bits fit into them, as they nearly always do, the
 //!   look-up gives the difference itself.
 //! * Bits are taken four bytes at a time, unless one of them is 0xFF.
@@ -23,9 +23,9 @@
 
 use super::super::super::cells;
 use super::super::super::encoder::{Coded, DecodeError, Decoder, describe};
-use super::super::super::jpeg_stream::{FrameHeader, Segment, marker};
-use super::huffman_table::Specification;
-use super::scan::{self, ScanHeader, Surroundings};
+use super::super::super::jpeg_stream::{FrameHeader, ScanHeader, marker};
+use super::super::jpeg::{Layout, Surroundings, read};
+use super::scan;
 use crate::dicom::{ImagePixel, uids};
 
 /// The project's own JPEG Lossless decoder.
@@ -57,116 +57,44 @@ impl Decoder for JpegLossless {
             return Err(DecodeError::Unsupported { decoder: NAME, image: describe(image) });
         }
         cells.clear();
-        let mut reading = Reading::default();
-        let mut at = 0;
-        loop {
-            let segment = Segment::at(codestream, at)?;
-            if (at == 0) != (segment.marker == marker::START_OF_IMAGE) {
-                return Err(DecodeError::Damaged(
-                    "it does not begin with its only Start of Image".to_owned(),
-                ));
-            }
-            at = match segment.marker {
-                marker::START_OF_SCAN => reading.scan(codestream, &segment, image, cells)?,
-                _ => reading.segment(&segment, image).map(|()| segment.end)?,
-            };
-            if reading.is_complete() {
-                break;
-            }
+        let around = read(
+            codestream,
+            |frame| check(frame, image),
+            |around, header, start| decode_scan(around, header, start, image, cells),
+        )?;
+        // A codestream of the full width has the bits above Bits Stored itself.
+        if u16::from(around.frame.precision) < image.bits_allocated {
+            cells::extend_sign(cells, image);
         }
-        reading.finish(image, cells);
         Ok(())
     }
 }
 
-/// What has been read so far.
-#[derive(Default)]
-struct Reading {
-    frame: Option<FrameHeader>,
-    tables: [Option<Specification>; 4],
-    restart_interval: u16,
-    /// Whether the component of each place has been decoded.
-    decoded: Vec<bool>,
-}
-
-impl Reading {
-    fn segment(&mut self, segment: &Segment<'_>, image: &ImagePixel) -> Result<(), DecodeError> {
-        let damaged = |what: &str| Err(DecodeError::Damaged(what.to_owned()));
-        match segment.marker {
-            marker::DEFINE_HUFFMAN_TABLES => Specification::read_all(segment.content, &mut self.tables),
-            marker::DEFINE_RESTART_INTERVAL => match segment.content {
-                [high, low] => {
-                    self.restart_interval = u16::from_be_bytes([*high, *low]);
-                    Ok(())
-                }
-                _ => damaged("its restart interval has no two bytes"),
-            },
-            one if FrameHeader::is_one(one) => {
-                let frame = FrameHeader::of(segment)?;
-                if self.frame.is_some() {
-                    return damaged("it has more than one frame header");
-                }
-                check(&frame, image)?;
-                self.decoded = vec![false; frame.components.len()];
-                self.frame = Some(frame);
-                Ok(())
-            }
-            marker::END_OF_IMAGE => damaged("it ends before all components have been decoded"),
-            marker::DEFINE_NUMBER_OF_LINES => damaged("it has a DNL marker, which is not read"),
-            // DHP and EXP: hierarchical frames (B.3).
-            0xDE | 0xDF => damaged("it is hierarchical"),
-            _ => Ok(()),
-        }
+/// Decodes a scan and puts its samples into their cells. Gives where the next marker begins.
+fn decode_scan(
+    around: &Surroundings<'_>,
+    header: &ScanHeader,
+    start: usize,
+    image: &ImagePixel,
+    cells: &mut Vec<u8>,
+) -> Result<usize, DecodeError> {
+    let frame = &around.frame;
+    let sampling = frame.components.first().map(|component| component.sampling);
+    let interleaved_alike = header.components.len() == 1 || sampling == Some((1, 1));
+    if !interleaved_alike || frame.components.iter().any(|other| Some(other.sampling) != sampling) {
+        return Err(DecodeError::Unsupported {
+            decoder: NAME,
+            image: format!("{} with subsampled components", describe(image)),
+        });
     }
-
-    /// Decodes a scan and puts its samples into their cells. Gives where the next marker begins.
-    fn scan(
-        &mut self,
-        codestream: &[u8],
-        segment: &Segment<'_>,
-        image: &ImagePixel,
-        cells: &mut Vec<u8>,
-    ) -> Result<usize, DecodeError> {
-        let damaged = |what: &str| DecodeError::Damaged(what.to_owned());
-        let frame = self.frame.as_ref().ok_or_else(|| damaged("a scan stands before the frame header"))?;
-        let header = ScanHeader::of(segment, frame)?;
-        let sampling = frame.components.first().map(|component| component.sampling);
-        let alone = header.places().count() == 1;
-        let interleaved_alike = alone || sampling == Some((1, 1));
-        if !interleaved_alike || frame.components.iter().any(|other| Some(other.sampling) != sampling) {
-            return Err(DecodeError::Unsupported {
-                decoder: NAME,
-                image: format!("{} with subsampled components", describe(image)),
-            });
-        }
-        for place in header.places() {
-            match self.decoded.get_mut(place) {
-                Some(decoded) if !*decoded => *decoded = true,
-                _ => return Err(damaged("it has two scans of one component")),
-            }
-        }
-        let layout = Layout::of(image);
-        let places: Vec<usize> = header.places().collect();
-        let bits = 8 * codestream.len().saturating_sub(segment.end);
-        if layout.plane_cells().saturating_mul(places.len()) > bits {
-            return Err(damaged("it is too short for its samples"));
-        }
-        cells.resize(layout.frame_bytes(), 0);
-        let around = Surroundings { frame, tables: &self.tables, restart_interval: self.restart_interval };
-        scan::decode(&header, &around, codestream, segment.end, |y, row| layout.put(y, &places, row, cells))
+    let layout = Layout::of(image);
+    let places: Vec<usize> = header.components.iter().map(|component| component.place).collect();
+    let bits = 8 * around.codestream.len().saturating_sub(start);
+    if layout.plane_cells().saturating_mul(places.len()) > bits {
+        return Err(DecodeError::Damaged("it is too short for its samples".to_owned()));
     }
-
-    fn is_complete(&self) -> bool {
-        !self.decoded.is_empty() && self.decoded.iter().all(|decoded| *decoded)
-    }
-
-    fn finish(&self, image: &ImagePixel, cells: &mut [u8]) {
-        // A codestream of the full width has the bits above Bits Stored itself.
-        let precision = self.frame.as_ref().map_or(0, |frame| u16::from(frame.precision));
-        if precision < image.bits_allocated {
-            cells::extend_sign(cells, image);
-        }
-    }
+    cells.resize(layout.frame_bytes(), 0);
+    scan::decode(header, around, start, |y, row| layout.put(y, &places, row, cells))
 }
 
 /// The frame must be a lossless one of the size that the attributes say. The precision may lie above Bits Stored, and does
@@ -186,68 +114,6 @@ fn check(frame: &FrameHeader, image: &ImagePixel) -> Result<(), DecodeError> {
         });
     }
     Ok(())
-}
-
-/// Where samples lie among the cells of a frame.
-struct Layout {
-    columns: usize,
-    rows: usize,
-    components: usize,
-    bytes_per_cell: usize,
-    by_plane: bool,
-}
-
-impl Layout {
-    fn of(image: &ImagePixel) -> Layout {
-        Layout {
-            columns: usize::from(image.columns),
-            rows: usize::from(image.rows),
-            components: usize::from(image.samples),
-            bytes_per_cell: image.bytes_per_cell(),
-            by_plane: image.planar == 1,
-        }
-    }
-
-    fn plane_cells(&self) -> usize {
-        self.columns * self.rows
-    }
-
-    /// At most 65535 x 65535 x 4 x 2: the frame header has no more components.
-    fn frame_bytes(&self) -> usize {
-        self.plane_cells() * self.components * self.bytes_per_cell
-    }
-
-    /// Puts row `y` of a scan, whose components have these places, into its cells.
-    fn put(&self, y: usize, places: &[usize], row: &[u16], cells: &mut [u8]) {
-        let in_order =
-            places.len() == self.components && places.iter().enumerate().all(|(at, place)| at == *place);
-        if in_order && (self.components == 1 || !self.by_plane) {
-            let start = y * row.len() * self.bytes_per_cell;
-            return self.copy(row.iter().copied(), 1, cells.get_mut(start..).unwrap_or_default());
-        }
-        for (at, place) in places.iter().enumerate() {
-            let samples = row.iter().copied().skip(at).step_by(places.len());
-            let (start, step) = if self.by_plane {
-                (place * self.plane_cells() + y * self.columns, 1)
-            } else {
-                (y * self.columns * self.components + place, self.components)
-            };
-            self.copy(samples, step, cells.get_mut(start * self.bytes_per_cell..).unwrap_or_default());
-        }
-    }
-
-    /// Writes samples into every `step`th cell.
-    fn copy(&self, samples: impl Iterator<Item = u16>, step: usize, cells: &mut [u8]) {
-        if self.bytes_per_cell == 1 {
-            for (cell, sample) in cells.iter_mut().step_by(step).zip(samples) {
-                *cell = sample as u8;
-            }
-        } else {
-            for (cell, sample) in cells.as_chunks_mut::<2>().0.iter_mut().step_by(step).zip(samples) {
-                *cell = sample.to_le_bytes();
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
-//! JPEG Lossless decoder (ISO/IEC 10918-1 Annex H), the project's own: one file each for bits, table, scan, prediction and frame.
+//! JPEG Lossless decoder (ISO/IEC 10918-1 Annex H), the project's own: one file each for table, scan, prediction and frame.
 
-mod bit_reader;
 mod decoder;
 mod huffman_table;
 mod prediction;

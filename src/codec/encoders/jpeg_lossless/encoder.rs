@@ -34,10 +34,12 @@
 
 use super::super::super::cells::{self, unused_bits_are_canonical};
 use super::super::super::encoder::{EncodeError, Encoder, Frame, describe};
+use super::super::super::jpeg_stream::marker;
 use super::super::super::parameters::{Exactness, Parameters};
 use super::super::super::scratch::{self, Buffer};
+use super::super::jpeg::{define_huffman_code, segment};
 use super::bit_writer::BitWriter;
-use super::huffman_table::{CATEGORIES, Histogram, HuffmanTable};
+use super::categories::{Histogram, HuffmanCode, count, extra_bits};
 use super::prediction::{Predictor, Rows};
 use super::samples::Samples;
 use crate::dicom::{ImagePixel, uids};
@@ -121,14 +123,14 @@ impl JpegLossless {
         let mut rows = Rows::new(samples, shape.components, precision);
         let predictor = if self.any_predictor { best_predictor(&mut rows) } else { Predictor::LEFT };
         let mut histogram = Histogram::default();
-        rows.each(predictor, |differences| histogram.add(differences));
-        let table = HuffmanTable::best_for(&histogram);
+        rows.each(predictor, |differences| count(differences, &mut histogram));
+        let table = HuffmanCode::best_for(&histogram);
         out.clear();
         write_headers(shape, precision, predictor, &table, out);
         let mut writer = BitWriter::new(table);
         rows.each(predictor, |differences| writer.write(differences, out));
         writer.finish(out);
-        out.extend([0xFF, END_OF_IMAGE]);
+        out.extend([0xFF, marker::END_OF_IMAGE]);
     }
 }
 
@@ -168,31 +170,18 @@ fn precision_of(image: &ImagePixel) -> u8 {
 }
 
 fn best_predictor(rows: &mut Rows<'_>) -> Predictor {
-    let mut histograms = [Histogram::default(); Predictor::ALL.len()];
+    let mut histograms: [Histogram; Predictor::ALL.len()] = std::array::from_fn(|_| Histogram::default());
     rows.compare(ROWS_FOR_A_CHOICE, |predictor, differences| {
-        histograms[usize::from(predictor.selection_value()) - 1].add(differences);
+        count(differences, &mut histograms[usize::from(predictor.selection_value()) - 1]);
     });
-    let bits = |histogram: &Histogram| HuffmanTable::best_for(histogram).bits(histogram);
+    let bits = |histogram: &Histogram| HuffmanCode::best_for(histogram).bits(histogram, extra_bits);
     let sizes = Predictor::ALL.into_iter().zip(histograms.iter().map(bits));
     sizes.min_by_key(|(_, bits)| *bits).map_or(Predictor::LEFT, |(predictor, _)| predictor)
 }
 
-const START_OF_IMAGE: u8 = 0xD8;
-const END_OF_IMAGE: u8 = 0xD9;
-/// SOF3: lossless, sequential, Huffman coding (table B.1).
-const START_OF_FRAME: u8 = 0xC3;
-const DEFINE_HUFFMAN_TABLE: u8 = 0xC4;
-const START_OF_SCAN: u8 = 0xDA;
-
 /// Everything before the entropy-coded segment (B.2).
-fn write_headers(
-    shape: &Shape,
-    precision: u8,
-    predictor: Predictor,
-    table: &HuffmanTable,
-    out: &mut Vec<u8>,
-) {
-    out.extend([0xFF, START_OF_IMAGE]);
+fn write_headers(shape: &Shape, precision: u8, predictor: Predictor, table: &HuffmanCode, out: &mut Vec<u8>) {
+    out.extend([0xFF, marker::START_OF_IMAGE]);
     // Components are numbered; letters would say that they are R, G and B, which only some colour images are.
     let components = 1..=shape.components as u8;
     let mut frame = vec![precision];
@@ -200,24 +189,12 @@ fn write_headers(
     frame.extend(shape.columns.to_be_bytes());
     frame.push(shape.components as u8);
     frame.extend(components.clone().flat_map(|component| [component, 0x11, 0]));
-    segment(START_OF_FRAME, &frame, out);
-    let (counts, categories) = table.specification();
-    let mut huffman = Vec::with_capacity(1 + counts.len() + CATEGORIES);
-    huffman.push(0);
-    huffman.extend(counts);
-    huffman.extend(categories);
-    segment(DEFINE_HUFFMAN_TABLE, &huffman, out);
+    segment(marker::LOSSLESS, &frame, out);
+    define_huffman_code(0, table, out);
     let mut scan = vec![shape.components as u8];
     scan.extend(components.flat_map(|component| [component, 0]));
     scan.extend([predictor.selection_value(), 0, 0]);
-    segment(START_OF_SCAN, &scan, out);
-}
-
-/// A marker segment: its length counts itself (B.1.1.4).
-fn segment(marker: u8, content: &[u8], out: &mut Vec<u8>) {
-    out.extend([0xFF, marker]);
-    out.extend((content.len() as u16 + 2).to_be_bytes());
-    out.extend(content);
+    segment(marker::START_OF_SCAN, &scan, out);
 }
 
 #[cfg(test)]
@@ -260,7 +237,8 @@ mod tests {
             let cells: Vec<u8> = (0..64 * 64).map(|at| value(at / 64, at % 64) as u8).collect();
             let codestream = encode(&JpegLossless::PROCESS_14, &cells, &image);
             assert!(codestream.len() <= encode(&JpegLossless::SV1, &cells, &image).len());
-            let scan = codestream.windows(2).position(|marker| marker == [0xFF, START_OF_SCAN]).unwrap();
+            let scan =
+                codestream.windows(2).position(|marker| marker == [0xFF, marker::START_OF_SCAN]).unwrap();
             codestream[scan + 7]
         };
         let random = noise(64, 3);

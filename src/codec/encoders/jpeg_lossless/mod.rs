@@ -1,8 +1,8 @@
-//! JPEG Lossless encoder (ISO/IEC 10918-1 Annex H), the project's own: one file each for prediction, table, bits and frame.
+//! JPEG Lossless encoder (ISO/IEC 10918-1 Annex H), the project's own: one file each for prediction, categories, bits and frame.
 
 mod bit_writer;
+mod categories;
 mod encoder;
-mod huffman_table;
 mod prediction;
 mod samples;
 

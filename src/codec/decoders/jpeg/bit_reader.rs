@@ -1,7 +1,7 @@
 //! Reads the bits of an entropy-coded segment (ISO/IEC 10918-1 F.2.2.5), up to the marker that ends it.
 
 /// The bits of one segment. Behind its end come zeros, which are counted.
-pub(super) struct BitReader<'c> {
+pub(crate) struct BitReader<'c> {
     codestream: &'c [u8],
     /// The next byte that has not been taken.
     at: usize,
@@ -15,13 +15,13 @@ pub(super) struct BitReader<'c> {
 
 impl<'c> BitReader<'c> {
     /// From byte `at` of the codestream on.
-    pub(super) fn new(codestream: &'c [u8], at: usize) -> BitReader<'c> {
+    pub(crate) fn new(codestream: &'c [u8], at: usize) -> BitReader<'c> {
         BitReader { codestream, at, bits: 0, count: 0, beyond: 0 }
     }
 
     /// Makes at least 32 bits ready.
     #[inline]
-    pub(super) fn fill(&mut self) {
+    pub(crate) fn fill(&mut self) {
         if self.count >= 32 {
             return;
         }
@@ -65,24 +65,24 @@ impl<'c> BitReader<'c> {
 
     /// The next `count` bits, 1 to 32, that are ready.
     #[inline]
-    pub(super) fn peek(&self, count: u32) -> u32 {
+    pub(crate) fn peek(&self, count: u32) -> u32 {
         (self.bits >> 32) as u32 >> (32 - count)
     }
 
     /// Takes `count` bits, 0 to 32, of those that are ready.
     #[inline]
-    pub(super) fn skip(&mut self, count: u32) {
+    pub(crate) fn skip(&mut self, count: u32) {
         self.bits <<= count;
         self.count = self.count.saturating_sub(count);
     }
 
     /// Whether bits were taken that the segment does not have.
-    pub(super) fn is_exhausted(&self) -> bool {
+    pub(crate) fn is_exhausted(&self) -> bool {
         self.beyond > u64::from(self.count)
     }
 
     /// Where the marker behind this segment begins; the end of the codestream if there is none.
-    pub(super) fn next_marker(&self) -> usize {
+    pub(crate) fn next_marker(&self) -> usize {
         let mut at = self.at;
         while let Some(two) = self.codestream.get(at..at + 2) {
             // Fill bytes of 0xFF belong to the marker (B.1.1.2).
