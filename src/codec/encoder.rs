@@ -62,10 +62,20 @@ pub trait Decoder: Sync {
     /// The UID of the transfer syntax whose codestream this decoder reads.
     fn transfer_syntax(&self) -> &'static str;
 
-    /// Whether frames are verified by this decoder unless another is asked for. A second decoder of a syntax that is slower
-    /// than the first says no: every received instance would wait for it.
-    fn proves_by_default(&self) -> bool {
-        true
+    /// How eagerly frames are verified by this decoder when none is asked for: the most eager one of another make is taken.
+    fn eagerness(&self) -> Eagerness {
+        Eagerness::ByDecoding
+    }
+
+    /// Whether it shares no code with an encoder.
+    fn is_of_another_make(&self, encoder: &dyn Encoder) -> bool {
+        self.name() != encoder.name()
+    }
+
+    /// Whether the codestream was proven to decode to the cells of `original` by a shorter way than to decode it. No says
+    /// nothing at all.
+    fn proves(&self, _coded: &Coded<'_>, _original: &[u8]) -> bool {
+        false
     }
 
     /// Replaces the content of `cells` by the native cells of one frame, little endian and in the layout of
@@ -75,6 +85,17 @@ pub trait Decoder: Sync {
     /// # Errors
     /// When the codestream is damaged, or describes another frame than the attributes do.
     fn decode(&self, coded: &Coded<'_>, cells: &mut Vec<u8>) -> Result<(), DecodeError>;
+}
+
+/// Whether a decoder verifies frames when none is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Eagerness {
+    /// Only where no other decoder can: it is slower than another, and every received instance would wait for it.
+    OnRequest,
+    /// By decoding, as any decoder can.
+    ByDecoding,
+    /// By a shorter proof ([`Decoder::proves`]).
+    ByProof,
 }
 
 /// One encoded frame, and how its cells are wanted.

@@ -104,7 +104,7 @@ pub use codestream::{
 pub use compress::{compress, compress_with, decompress};
 pub use decoders::DECODERS;
 pub use deviation::Deviation;
-pub use encoder::{Coded, DecodeError, Decoder, EncodeError, Encoder, Frame};
+pub use encoder::{Coded, DecodeError, Decoder, Eagerness, EncodeError, Encoder, Frame};
 pub use encoders::ENCODERS;
 pub use instance::Instance;
 pub use lossy::Lossy;

@@ -1,11 +1,12 @@
 //! Which encoder makes a transfer syntax, and which decoder proves its work.
 
 use super::decoders::DECODERS;
-use super::encoder::{Decoder, Encoder};
+use super::encoder::{Decoder, Eagerness, Encoder};
 use super::encoders::ENCODERS;
 use super::reason::Reason;
 use super::report::Options;
 use crate::dicom::TransferSyntax;
+use std::cmp::Reverse;
 
 /// An encoder and the decoder that proves its work.
 #[derive(Clone, Copy)]
@@ -17,23 +18,34 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// The pair for a target out of the tables; the decoder is of another make than the encoder where there is one
-    /// that proves by default.
+    /// The pair for a target out of the tables, where none is named the first encoder, and the decoder of another make that is the
+    /// most eager one; where there is none, the first.
     ///
     /// # Errors
-    /// [`Reason::NoEncoder`] when nothing here makes the target, or not under the name that is asked for.
+    /// [`Reason::NoEncoder`] when nothing here makes the target, or not under the name that is asked for;
+    /// [`Reason::NoVerifier`] when nothing under the name that is asked for verifies it.
     pub(super) fn of(target: &TransferSyntax, options: &Options) -> Result<Pair, Reason> {
         let wanted = |encoder: &&&dyn Encoder| {
             encoder.transfer_syntax() == target.uid
                 && options.encoder.as_ref().is_none_or(|name| name == encoder.name())
         };
-        let encoder =
-            *ENCODERS.iter().find(wanted).ok_or_else(|| Reason::NoEncoder(target.keyword.to_owned()))?;
-        let fits = || DECODERS.iter().filter(|decoder| decoder.transfer_syntax() == target.uid);
-        let another =
-            |decoder: &&&dyn Decoder| decoder.name() != encoder.name() && decoder.proves_by_default();
-        let decoder = fits().find(another).or_else(|| fits().next());
-        let decoder = *decoder.ok_or_else(|| Reason::NoEncoder(target.keyword.to_owned()))?;
+        let no_encoder = || Reason::NoEncoder(target.keyword.to_owned());
+        let encoder = *ENCODERS.iter().find(wanted).ok_or_else(no_encoder)?;
+        let mut fits = DECODERS.iter().copied().filter(|decoder| decoder.transfer_syntax() == target.uid);
+        if let Some(name) = &options.verify_with {
+            let no_verifier = || Reason::NoVerifier { name: name.clone(), target: target.keyword.to_owned() };
+            let decoder = fits.find(|decoder| decoder.name() == name).ok_or_else(no_verifier)?;
+            return Ok(Pair { encoder, decoder });
+        }
+        let eager = |decoder: &&dyn Decoder| {
+            decoder.is_of_another_make(encoder) && decoder.eagerness() > Eagerness::OnRequest
+        };
+        let decoder = fits
+            .clone()
+            .filter(eager)
+            .min_by_key(|decoder| Reverse(decoder.eagerness()))
+            .or_else(|| fits.next())
+            .ok_or_else(no_encoder)?;
         Ok(Pair { encoder, decoder })
     }
 }
@@ -55,13 +67,13 @@ mod tests {
             assert_eq!(found.encoder.name(), encoder.name());
             assert_eq!(found.encoder.transfer_syntax(), target.uid);
             assert_eq!(found.decoder.transfer_syntax(), target.uid);
-            let another = |decoder: &&&dyn Decoder| {
+            let eager = |decoder: &&&dyn Decoder| {
                 decoder.transfer_syntax() == target.uid
-                    && decoder.name() != encoder.name()
-                    && decoder.proves_by_default()
+                    && decoder.is_of_another_make(*encoder)
+                    && decoder.eagerness() > Eagerness::OnRequest
             };
-            let there_is_another = DECODERS.iter().find(another).is_some();
-            assert_eq!(found.decoder.name() != encoder.name(), there_is_another, "{}", encoder.name());
+            let there_is_another = DECODERS.iter().find(eager).is_some();
+            assert_eq!(found.decoder.is_of_another_make(*encoder), there_is_another, "{}", encoder.name());
         }
     }
 
@@ -76,5 +88,21 @@ mod tests {
         let rle = TransferSyntax::of_uid(uids::RLE_LOSSLESS).unwrap();
         assert_eq!(pair(rle, Some("fastest")).err(), Some(Reason::NoEncoder("RLELossless".to_owned())));
         assert_eq!(pair(rle, Some("charls")).err(), Some(Reason::NoEncoder("RLELossless".to_owned())));
+    }
+
+    #[test]
+    fn every_decoder_of_the_target_can_be_asked_to_verify() {
+        for decoder in DECODERS {
+            let target = TransferSyntax::of_uid(decoder.transfer_syntax()).unwrap();
+            let with = |name: &str| {
+                Pair::of(target, &Options { verify_with: Some(name.to_owned()), ..Options::default() })
+            };
+            match with(decoder.name()) {
+                Ok(found) => assert_eq!(found.decoder.name(), decoder.name()),
+                Err(reason) => assert_eq!(reason, Reason::NoEncoder(target.keyword.to_owned())),
+            }
+            let unknown = with("nobody").err().map(|reason| reason.name());
+            assert!(matches!(unknown, Some("no_verifier" | "no_encoder")));
+        }
     }
 }

@@ -12,6 +12,14 @@ pub enum Reason {
     /// No encoder makes the target syntax.
     #[error("no encoder here makes {0}")]
     NoEncoder(String),
+    /// There is no decoder under the name that is asked for.
+    #[error("there is no decoder {name} to verify {target} with")]
+    NoVerifier {
+        /// The name.
+        name: String,
+        /// The transfer syntax's keyword.
+        target: String,
+    },
     /// Decompressing was asked for, into a syntax that is not native.
     #[error("{0} is not a native transfer syntax")]
     NotNative(&'static str),
@@ -183,6 +191,7 @@ impl Reason {
         match self {
             Reason::NoTarget => "no_target",
             Reason::NoEncoder(_) => "no_encoder",
+            Reason::NoVerifier { .. } => "no_verifier",
             Reason::NotNative(_) => "not_native",
             Reason::NoDecoder(_) => "no_decoder",
             Reason::InflatesBeyondLimit => "inflates_beyond_limit",

@@ -15,6 +15,8 @@ use std::io;
 pub struct Options {
     /// Whether every frame is decoded again and compared before the file counts.
     pub verify: bool,
+    /// The name of the decoder that verifies; `None` takes the one that proves the encoder's work the fastest.
+    pub verify_with: Option<String>,
     /// Which offset table to write; `None` takes the Basic Offset Table where 32 bits surely suffice, else the Extended.
     pub offset_table: Option<OffsetTable>,
     /// The name of the encoder; `None` takes the first for the target.
@@ -66,6 +68,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             verify: true,
+            verify_with: None,
             offset_table: None,
             encoder: None,
             parameters: Parameters::default(),

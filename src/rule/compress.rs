@@ -1,6 +1,6 @@
 //! What received instances are condensed to: the settings of `[compress]`, which each rule inherits.
 
-use crate::codec::{Layers, Lossy, Options, Parameters, changes_samples, targets};
+use crate::codec::{DECODERS, Layers, Lossy, Options, Parameters, changes_samples, targets};
 use crate::dicom::TransferSyntax;
 use serde::Deserialize;
 use std::fmt;
@@ -29,6 +29,9 @@ pub struct Compress {
     pub psnrs: Vec<f32>,
     /// JPEG 2000 and JPEG Baseline: whether RGB is decorrelated before it is encoded.
     pub colour_transform: bool,
+    /// The decoder that proves encoded frames, by its name, wherever it reads the transfer syntax; without one, the decoder that
+    /// proves them the fastest.
+    pub verify_with: Option<Verifier>,
     /// What to do with an instance that cannot be condensed.
     pub otherwise: Otherwise,
 }
@@ -36,6 +39,10 @@ pub struct Compress {
 /// A transfer syntax that we can write, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target(Option<&'static TransferSyntax>);
+
+/// A decoder that there is, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verifier(&'static str);
 
 /// What happens to an instance that cannot be condensed.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -56,6 +63,7 @@ impl Default for Compress {
         Self {
             to,
             verify: true,
+            verify_with: None,
             lossy: Lossy::Refused,
             near,
             quality,
@@ -82,7 +90,15 @@ impl Compress {
         };
         let Compress { near, quality, colour_transform, .. } = *self;
         let parameters = Parameters { near, quality, layers, colour_transform };
-        Options { verify: self.verify, lossy: self.lossy, parameters, ..Options::default() }
+        let verify_with = self.target().and_then(|target| self.verifier(target)).map(str::to_owned);
+        Options { verify: self.verify, verify_with, lossy: self.lossy, parameters, ..Options::default() }
+    }
+
+    /// The name of the decoder that is to prove frames of `target`, if one is asked for and reads it.
+    fn verifier(&self, target: &TransferSyntax) -> Option<&'static str> {
+        let Verifier(name) = self.verify_with?;
+        let reads = DECODERS.iter().any(|row| row.name() == name && row.transfer_syntax() == target.uid);
+        reads.then_some(name)
     }
 
     /// What contradicts itself, one sentence a fault, each beginning with its key.
@@ -106,6 +122,20 @@ impl Compress {
             faults.push(format!("quality: {} is not between 1 and 100", self.quality));
         }
         faults
+    }
+}
+
+impl std::str::FromStr for Verifier {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let mut names: Vec<&str> = DECODERS.iter().map(|decoder| decoder.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let known = names.iter().find(|known| **known == name).copied();
+        known.map(Verifier).ok_or_else(|| {
+            format!("there is no decoder `{name}` to verify with; there are {}", names.join(", "))
+        })
     }
 }
 
@@ -134,6 +164,12 @@ impl std::str::FromStr for Target {
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.map_or(NONE, |syntax| syntax.keyword))
+    }
+}
+
+impl<'de> Deserialize<'de> for Verifier {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

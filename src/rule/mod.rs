@@ -8,7 +8,7 @@ mod decision;
 mod facts;
 mod one_rule;
 
-pub use compress::{Compress, Otherwise, Target};
+pub use compress::{Compress, Otherwise, Target, Verifier};
 pub use condition::{OneOf, SopClassPattern, TransferSyntaxPattern};
 pub use decision::{Decision, Rules};
 pub use facts::Facts;

@@ -1,6 +1,6 @@
 //! One `[[rule]]` of the configuration: for which instances it is, and what it says about them.
 
-use super::compress::{Compress, Otherwise, Target};
+use super::compress::{Compress, Otherwise, Target, Verifier};
 use super::condition::{OneOf, SopClassPattern, TransferSyntaxPattern};
 use super::facts::Facts;
 use crate::codec::Lossy;
@@ -57,6 +57,8 @@ pub struct Rule {
     pub psnrs: Option<Vec<f32>>,
     /// Instead of `compress.colour_transform`.
     pub colour_transform: Option<bool>,
+    /// Instead of `compress.verify_with`.
+    pub verify_with: Option<Verifier>,
     /// Instead of `compress.otherwise`.
     pub otherwise: Option<Otherwise>,
     /// The names of the peers that the instance is forwarded to.
@@ -83,7 +85,7 @@ impl Rule {
     /// What `[compress]` becomes for its instances: its own settings where it has them.
     pub(super) fn compress(&self, inherited: &Compress) -> Compress {
         // Taken apart by name, so that a setting that is added to `[compress]` is not forgotten here.
-        let Compress { to, verify, lossy, near, quality, ratios, psnrs, colour_transform, otherwise } =
+        let Compress { to, verify, verify_with, lossy, near, quality, ratios, psnrs, colour_transform, otherwise } =
             inherited.clone();
         // Whoever says one of both does not mean the other one that was said elsewhere.
         let (ratios, psnrs) = match (&self.ratios, &self.psnrs) {
@@ -101,6 +103,7 @@ impl Rule {
             ratios,
             psnrs,
             colour_transform: self.colour_transform.unwrap_or(colour_transform),
+            verify_with: self.verify_with.or(verify_with),
             otherwise: self.otherwise.unwrap_or(otherwise),
         }
     }

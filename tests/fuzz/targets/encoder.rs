@@ -1,5 +1,6 @@
 //! One encoder (FUZZ_ROW) and any frame that its profile allows: it must encode, and every decoder of its syntax must
-//! give the frame back as exactly as was promised.
+//! give the frame back as exactly as was promised. Then the codestream is damaged, and no decoder may prove what another would
+//! not give.
 
 #![no_main]
 
@@ -36,5 +37,22 @@ fuzz_target!(|input: &[u8]| {
     for decoder in DECODERS.iter().filter(|decoder| decoder.transfer_syntax() == target.uid) {
         verify(*decoder, &coded, &cells, encoder.exactness(&parameters))
             .unwrap_or_else(|error| panic!("{image:?}: {error}"));
+    }
+    // The last bytes say where, and how.
+    let [.., high, low, change] = *content else { return };
+    let at = usize::from(u16::from_be_bytes([high, low])) % codestream.len().max(1);
+    if let Some(byte) = codestream.get_mut(at) {
+        *byte ^= change;
+    }
+    let coded = Coded { codestream: &codestream, encoded: &encoded, native: &image };
+    let of_syntax = || DECODERS.iter().filter(|decoder| decoder.transfer_syntax() == target.uid);
+    if of_syntax().any(|decoder| decoder.proves(&coded, &cells)) {
+        for decoder in of_syntax() {
+            let mut decoded = Vec::new();
+            decoder
+                .decode(&coded, &mut decoded)
+                .unwrap_or_else(|error| panic!("proven, but {}: {error}: {image:?}", decoder.name()));
+            assert!(decoded == cells, "proven, but {} gives other cells: {image:?}", decoder.name());
+        }
     }
 });

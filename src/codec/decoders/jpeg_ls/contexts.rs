@@ -36,24 +36,24 @@ impl Context {
     /// Whether errors are mapped the other way round (A.5.2); with NEAR 0 and k 0 only.
     #[inline(always)]
     pub(super) fn is_inverted(&self) -> bool {
-        2 * self.b <= -self.n
+        self.b.wrapping_mul(2) <= self.n.wrapping_neg()
     }
 
     /// Takes one more prediction error into account (A.6).
+    ///
+    /// Which of the two conditions holds nobody can foretell, so neither is a branch: each is a number, 1 or 0. No sum leaves
+    /// 32 bits, since errors are below 2^16 and |B| and N with them.
     #[inline(always)]
     pub(super) fn update(&mut self, error: i32, step: i32, reset: i32) {
-        let (mut a, mut b, mut c, mut n) = (self.a + error.abs(), self.b + error * step, self.c, self.n);
-        if n == reset {
-            (a, b, n) = (a >> 1, b >> 1, n >> 1);
-        }
-        n += 1;
-        if b <= -n {
-            b = (b + n).max(1 - n);
-            c = (c - 1).max(-128);
-        } else if b > 0 {
-            b = (b - n).min(0);
-            c = (c + 1).min(127);
-        }
+        let forget = u32::from(self.n == reset);
+        let a = self.a.wrapping_add(error.wrapping_abs()) >> forget;
+        let b = self.b.wrapping_add(error.wrapping_mul(step)) >> forget;
+        let n = (self.n >> forget).wrapping_add(1);
+        let below = i32::from(b <= n.wrapping_neg());
+        let above = i32::from(b > 0);
+        let turn = below.wrapping_sub(above);
+        let b = b.wrapping_add(turn.wrapping_mul(n)).max(1_i32.wrapping_sub(n)).min(0);
+        let c = self.c.wrapping_sub(turn).clamp(-128, 127);
         *self = Context { a, b, c, n };
     }
 }

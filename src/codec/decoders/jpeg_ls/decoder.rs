@@ -3,8 +3,9 @@
 //! It shares nothing with CharLS and nothing with any encoder: where it agrees with CharLS, two readings of the standard do.
 
 use super::frame::{self, FrameError, Wanted};
+use super::proof::Kernel;
 use crate::codec::cells::extend_sign;
-use crate::codec::encoder::{Coded, DecodeError, Decoder, describe};
+use crate::codec::encoder::{Coded, DecodeError, Decoder, Eagerness, Encoder, describe};
 use crate::dicom::uids;
 
 /// JPEG-LS by the project's own decoder, for one of the two transfer syntaxes.
@@ -30,9 +31,21 @@ impl Decoder for JpegLs {
         self.transfer_syntax
     }
 
-    fn proves_by_default(&self) -> bool {
-        // CharLS decodes greyscale about 1.2 times as fast and colour twice, but only Lossless here.
-        self.transfer_syntax != uids::JPEG_LS_LOSSLESS
+    fn eagerness(&self) -> Eagerness {
+        if self.transfer_syntax == uids::JPEG_LS_LOSSLESS {
+            Eagerness::OnRequest
+        } else {
+            Eagerness::ByDecoding
+        }
+    }
+
+    fn is_of_another_make(&self, _: &dyn Encoder) -> bool {
+        // Not even with the project's own encoder it shares a line.
+        true
+    }
+
+    fn proves(&self, coded: &Coded<'_>, original: &[u8]) -> bool {
+        Kernel::best().proves(coded, original)
     }
 
     fn decode(&self, coded: &Coded<'_>, cells: &mut Vec<u8>) -> Result<(), DecodeError> {
@@ -64,7 +77,7 @@ impl Decoder for JpegLs {
 mod tests {
     use super::super::super::DECODERS;
     use super::*;
-    use crate::codec::encoder::{Encoder, Frame};
+    use crate::codec::encoder::Frame;
     use crate::codec::parameters::Parameters;
     use crate::codec::testing::{self, canonical_noise, encoder_for, stored};
     use crate::dicom::ImagePixel;

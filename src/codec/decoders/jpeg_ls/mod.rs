@@ -4,8 +4,13 @@ mod bits;
 mod coding;
 mod contexts;
 mod decoder;
+mod foreseen;
 mod frame;
 mod header;
+mod induction;
+mod proof;
 mod scan;
+mod source;
+mod unstuffed;
 
 pub(super) use decoder::JpegLs;

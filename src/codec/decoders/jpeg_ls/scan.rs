@@ -375,5 +375,5 @@ fn predict(ra: i32, rb: i32, rc: i32) -> i32 {
 }
 
 /// J: a run of RUNindex i is coded in stretches of 2^J samples (A.2.1).
-const RUN_ORDERS: [u32; 32] =
+pub(super) const RUN_ORDERS: [u32; 32] =
     [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15];
