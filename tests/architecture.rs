@@ -29,7 +29,14 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ("renameat", &["store/durable.rs"], "only store::durable renames"),
     (
         "unsafe {",
-        &["codec/charls.rs", "codec/openjpeg.rs", "codec/encoders/jpeg_ls/kernel.rs"],
+        &[
+            "codec/charls.rs",
+            "codec/openjpeg.rs",
+            "codec/encoders/jpeg_ls/kernel.rs",
+            "codec/encoders/pack_bits.rs",
+            "codec/encoders/rle_kernel.rs",
+            "codec/decoders/jpeg_ls/proof.rs",
+        ],
         "unsafe only in FFI and SIMD kernels",
     ),
     ("unsafe fn", &["codec/charls.rs", "codec/openjpeg.rs"], "unsafe only in FFI and SIMD kernels"),

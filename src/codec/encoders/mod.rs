@@ -8,7 +8,10 @@ mod jpeg_dct;
 mod jpeg_lossless;
 mod jpeg_ls;
 mod jpeg_ls_precision;
+mod pack_bits;
 mod rle;
+mod rle_kernel;
+mod rle_planes;
 mod uncompressed;
 
 use super::encoder::Encoder;
