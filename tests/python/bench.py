@@ -8,6 +8,7 @@
     bench.py peers                                           a healthy peer beside one that is down and one that is slow
     bench.py restart [--rows 1000000]                        a start with a long queue
     bench.py enqueue                                         what a queued delivery costs the sender
+    bench.py codecs [--rounds 5] [--images FOLDER]           encoders and decoders on frames in memory, one core
 
 Every figure is of this machine in this minute; the ratios are what to compare, and rounds are interleaved so that a
 disturbance meets all contenders alike. `--write` puts the table into BENCHMARKS.md.
@@ -24,6 +25,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import bench_codecs
 import bench_forward
 import elements
 import judge_tree
@@ -286,19 +288,23 @@ def publish(section: str, lines: list[str], arguments) -> None:
     page.write_text(before + "\n".join(body) + after)
 
 
+ELSEWHERE = {**FORWARDING, "codecs": bench_codecs.codecs}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=["node", "profile", "large", *FORWARDING])
+    parser.add_argument("what", choices=["node", "profile", "large", *ELSEWHERE])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--instances", type=int, default=200)
     parser.add_argument("--frames", type=int, default=4096)
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--images", help="codecs: a folder of DICOM files instead of the corpus")
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--target", default="JPEGLSLossless")
     parser.add_argument("--write", action="store_true", help="put the table into BENCHMARKS.md")
     arguments = parser.parse_args()
-    if arguments.what in FORWARDING:
-        good, lines = FORWARDING[arguments.what](arguments)
+    if arguments.what in ELSEWHERE:
+        good, lines = ELSEWHERE[arguments.what](arguments)
         publish(arguments.what, lines, arguments)
         return 0 if good else 1
     return {"node": node, "profile": profile, "large": large}[arguments.what](arguments)
