@@ -8,6 +8,7 @@
 //! * [What can be compressed to what](#what-can-be-compressed-to-what)
 //! * [Samples in memory](#samples-in-memory)
 //! * [Choices](#choices)
+//! * [With loss, on purpose](#with-loss-on-purpose)
 //! * [Frames that someone else compressed](#frames-that-someone-else-compressed)
 //! * [Single frames](#single-frames)
 //! * [Decompression, and from one compression to another](#decompression-and-from-one-compression-to-another)
@@ -112,6 +113,21 @@
 //!
 //! RGB is decorrelated by the reversible colour transform and becomes YBR_RCT, Planar Configuration becomes 0. Samples have the
 //! precision of Bits Stored and their sign.
+//!
+//! ## JPEG Lossless, Process 14 and its Selection Value 1
+//!
+//! As RLE Lossless, and YBR_FULL of 16 bits too. Unsigned samples have the precision of Bits Stored; signed ones, and those with
+//! something above Bits Stored, that of Bits Allocated, so that every bit is kept. Planar Configuration becomes 0. Process 14 takes
+//! the best of seven predictors for each frame.
+//!
+//! ## Deflated Image Frame and Encapsulated Uncompressed
+//!
+//! Whatever has Pixel Data, cells of one bit too: a frame is its native cells, deflated or as they are.
+//!
+//! ## JPEG-LS Near-Lossless and JPEG 2000
+//!
+//! The tables of their lossless siblings without PALETTE COLOR: indices of a palette are not near each other. Samples may change
+//! only [on purpose](#with-loss-on-purpose).
 //!
 //! # Samples in memory
 //!

@@ -79,13 +79,15 @@ def frame_cells(image) -> int:
     return image.Rows * image.Columns * (2 if shared else image.SamplesPerPixel)
 
 
-def native_cells(image, syntax: str) -> bytes:
-    """The cells of all frames, colour by pixel; those of one bit as they are packed, every frame on a byte."""
+def native_cells(image, syntax: str, fragments=None, unpack=None) -> bytes:
+    """The cells of all frames, colour by pixel; those of one bit as they are packed, every frame on a byte. Others may have
+    read the fragments, and may unpack them to a length."""
     pixels, cell = image.Rows * image.Columns, image.BitsAllocated
     length = (frame_cells(image) * cell + 7) // 8
     frames = []
-    for fragment in generate_frames(image.PixelData, number_of_frames=int(image.NumberOfFrames)):
-        frame = NATIVE_FRAMES[syntax](fragment)
+    unpack = unpack or (lambda fragment, _: NATIVE_FRAMES[syntax](fragment))
+    for fragment in fragments or generate_frames(image.PixelData, number_of_frames=int(image.NumberOfFrames)):
+        frame = unpack(fragment, length)
         if len(frame) - length not in (0, length % 2):
             raise RuntimeError(f"a frame of {len(frame)} bytes instead of {length}")
         frame = frame[:length]
@@ -96,9 +98,9 @@ def native_cells(image, syntax: str) -> bytes:
     return b"".join(frames)
 
 
-def one_bit_cells(image, syntax: str) -> bytes:
+def one_bit_cells(image, syntax: str, fragments=None, unpack=None) -> bytes:
     """The cells of all frames, a byte for each bit."""
-    packed = np.frombuffer(native_cells(image, syntax), np.uint8).reshape(int(image.NumberOfFrames), -1)
+    packed = np.frombuffer(native_cells(image, syntax, fragments, unpack), np.uint8).reshape(int(image.NumberOfFrames), -1)
     bits = np.unpackbits(packed, axis=1, bitorder="little")[:, : frame_cells(image)]
     return (bits * (255 if image.PixelRepresentation else 1)).astype(np.uint8).tobytes()
 

@@ -5,9 +5,10 @@
 
 FOLDER/files holds Part 10 files one after the other; FOLDER/table.tsv has a line a file: offset and length of the file,
 offset and length of the wanted cells (length 0: only their hash counts), SHA-256 of the wanted cells (little endian, colour by
-pixel), how far a sample may lie from its own, and what the file is. Two decoders
-of the syntax decode every file, each pair in its turn; where one refuses, the next takes its place, DCMTK's command the
-last. Cells that carry something above Bits Stored are compared in Bits Stored where a decoder drops that. Exit 1 when one decodes other cells, or fewer than two decode a file.
+pixel), how far a sample may lie from its own, and what the file is. Two decoders of the syntax decode every file, each pair in
+its turn; where one refuses, the next takes its place, DCMTK's command the last. Cells that carry something above Bits Stored
+are compared in Bits Stored where a decoder drops that, and such decoders are asked last. Exit 1 when one decodes other cells,
+or fewer than two decode a file.
 """
 
 import hashlib
@@ -22,9 +23,11 @@ from collections import Counter
 from io import BytesIO
 from pathlib import Path
 
+import by_imagecodecs
+import gdcm
 import numpy as np
 import profiles
-from judge_codec import DCMTK, MASKING, NATIVE_FRAMES, dcmtk_cells, native_cells, one_bit_cells, plugins, wanted
+from judge_codec import DCMTK, MASKING, NATIVE_FRAMES, WANTED, dcmtk_cells, native_cells, one_bit_cells, plugins, wanted
 from pydicom import dcmread
 from pydicom.pixels import get_decoder
 
@@ -35,14 +38,14 @@ CHUNK = 256
 ANY_PLUGIN = ("pylibjpeg", "gdcm", "pydicom")
 
 
-def fault(cells: bytes, wanted: bytes, expected: str, bound: int, image, masks: bool) -> str:
+def fault(cells: bytes, cells_wanted: bytes, expected: str, bound: int, image, masks: bool) -> str:
     """What is wrong with decoded cells; nothing when they are the expected ones, or lie within the bound of them."""
     if hashlib.sha256(cells).hexdigest() == expected:
         return ""
-    if not wanted or not (bound or masks):
+    if not cells_wanted or not (bound or masks):
         return "decodes other cells"
     kind = f"<{'i' if image.PixelRepresentation else 'u'}{image.BitsAllocated // 8}"
-    ours, theirs = (np.frombuffer(some, kind) for some in (wanted, cells))
+    ours, theirs = (np.frombuffer(some, kind) for some in (cells_wanted, cells))
     if masks:
         unused = image.BitsAllocated - image.BitsStored
         ours, theirs = ((some << unused).astype(kind) >> unused for some in (ours, theirs))
@@ -66,22 +69,53 @@ def by_dcmtk(data: bytes, command: str) -> bytes:
         return dcmtk_cells(path, command)
 
 
+def by_gdcm_and_libdeflate(image, data: bytes, syntax: str) -> bytes:
+    """Native frames out of fragments that GDCM reads, inflated by libdeflate where they are deflated. GDCM knows neither syntax: it
+    is told of JPEG-LS, whose fragments lie as theirs do, and is asked for nothing but the fragments."""
+    data = data.replace(syntax.encode().ljust(len(profiles.JPEG_LS), b"\0"), profiles.JPEG_LS.encode(), 1)
+    with tempfile.NamedTemporaryFile(suffix=".dcm") as file:
+        file.write(data)
+        file.flush()
+        reader = gdcm.Reader()
+        reader.SetFileName(file.name)
+        if not reader.Read():
+            raise RuntimeError("GDCM cannot read the file")
+        pixels = reader.GetFile().GetDataSet().GetDataElement(gdcm.Tag(0x7FE0, 0x0010)).GetSequenceOfFragments()
+        buffers = [pixels.GetFragment(at).GetByteValue().GetBuffer() for at in range(pixels.GetNumberOfFragments())]
+    fragments = [buffer.encode("utf-8", "surrogateescape") if isinstance(buffer, str) else buffer for buffer in buffers]
+    unpack = by_imagecodecs.inflated if syntax == profiles.DEFLATED_IMAGE_FRAME else (lambda fragment, _: fragment)
+    return (one_bit_cells if image.BitsAllocated == 1 else native_cells)(image, syntax, fragments, unpack)
+
+
+def judges_of(at: int, image, data: bytes, syntax: str, without: tuple) -> list[tuple]:
+    """Who may judge a file, in its turn: a name, and what gives the cells."""
+    if syntax in NATIVE_FRAMES:
+        inflaters = (" and zlib", " and libdeflate") if syntax == profiles.DEFLATED_IMAGE_FRAME else ("", "")
+        return [
+            ("pydicom" + inflaters[0], lambda: (one_bit_cells if image.BitsAllocated == 1 else native_cells)(image, syntax)),
+            ("gdcm" + inflaters[1], lambda: by_gdcm_and_libdeflate(image, data, syntax)),
+        ]
+    names = [plugin for plugin in plugins(syntax, image, ANY_PLUGIN) if plugin not in without]
+    judges = [(plugin, lambda plugin=plugin: by_plugin(image, syntax, plugin)) for plugin in names]
+    if syntax in by_imagecodecs.DECODERS:
+        judges.append(("imagecodecs", lambda: by_imagecodecs.cells(image, syntax)))
+    turn = at % max(1, len(judges))
+    judges = judges[turn:] + judges[:turn]
+    if command := DCMTK.get(syntax):
+        judges.append((command, lambda: by_dcmtk(data, command)))
+    return judges
+
+
 def judge(at: int, data: bytes, cells_wanted: bytes, expected: str, bound: int, syntax: str, without: tuple) -> tuple:
     """One file: its faults, who decoded it as wanted, and who refused it and why."""
     image = dcmread(BytesIO(data))
-    known = () if syntax in NATIVE_FRAMES else plugins(syntax, image, ANY_PLUGIN)
-    names = [plugin for plugin in known if plugin not in without]
-    turn = at % max(1, len(names))
-    judges = [
-        (plugin, lambda plugin=plugin: by_plugin(image, syntax, plugin)) for plugin in names[turn:] + names[:turn]
-    ]
-    if syntax in NATIVE_FRAMES:
-        judges.append(("zlib", lambda: (one_bit_cells if image.BitsAllocated == 1 else native_cells)(image, syntax)))
-    if command := DCMTK.get(syntax):
-        judges.append((command, lambda: by_dcmtk(data, command)))
+    enough = WANTED if by_imagecodecs.imagecodecs else wanted(syntax, image)
+    judges = judges_of(at, image, data, syntax, without)
+    if cells_wanted and not bound:
+        judges.sort(key=lambda judge: judge[0] in MASKING)
     faults, good, refused = [], [], [f"{plugin}: ended its process" for plugin in without]
     for name, decode in judges:
-        if len(good) + len(faults) == wanted(syntax, image):
+        if len(good) + len(faults) == enough:
             break
         try:
             cells = decode()
@@ -92,7 +126,7 @@ def judge(at: int, data: bytes, cells_wanted: bytes, expected: str, bound: int, 
             faults.append(f"{name} {found}")
         else:
             good.append(name)
-    if len(good) < wanted(syntax, image):
+    if len(good) < enough:
         faults.append(f"only {len(good)} decoders gave the cells ({'; '.join(refused)})")
     return faults, good, refused
 
@@ -107,8 +141,8 @@ def judged_in_child(rows: list[list[str]], folder: Path, syntax: str, without: t
             warnings.simplefilter("ignore")
             for offset, length, wanted_at, wanted_length, expected, bound, at, _ in rows:
                 data = os.pread(files.fileno(), int(length), int(offset))
-                wanted = os.pread(files.fileno(), int(wanted_length), int(wanted_at))
-                verdict = judge(int(at), data, wanted, expected, int(bound), syntax, without)
+                cells_wanted = os.pread(files.fileno(), int(wanted_length), int(wanted_at))
+                verdict = judge(int(at), data, cells_wanted, expected, int(bound), syntax, without)
                 pickle.dump(verdict, pipe)
                 pipe.flush()
         os._exit(0)
