@@ -242,9 +242,8 @@ impl ScanHeader {
         let [count, rest @ ..] = segment.content else { return Err(damaged("is empty")) };
         let (selectors, parameters) =
             rest.split_at_checked(2 * usize::from(*count)).ok_or_else(|| damaged("is cut short"))?;
-        let parameters = *parameters
-            .as_array()
-            .ok_or_else(|| damaged("has another length than its components ask for"))?;
+        let parameters =
+            parameters.try_into().map_err(|_| damaged("has another length than its components ask for"))?;
         let mut components: Vec<ScanComponent> = Vec::new();
         for [identifier, tables] in selectors.as_chunks::<2>().0 {
             let same = |component: &Component| component.identifier == *identifier;

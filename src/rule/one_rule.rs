@@ -85,8 +85,18 @@ impl Rule {
     /// What `[compress]` becomes for its instances: its own settings where it has them.
     pub(super) fn compress(&self, inherited: &Compress) -> Compress {
         // Taken apart by name, so that a setting that is added to `[compress]` is not forgotten here.
-        let Compress { to, verify, verify_with, lossy, near, quality, ratios, psnrs, colour_transform, otherwise } =
-            inherited.clone();
+        let Compress {
+            to,
+            verify,
+            verify_with,
+            lossy,
+            near,
+            quality,
+            ratios,
+            psnrs,
+            colour_transform,
+            otherwise,
+        } = inherited.clone();
         // Whoever says one of both does not mean the other one that was said elsewhere.
         let (ratios, psnrs) = match (&self.ratios, &self.psnrs) {
             (None, None) => (ratios, psnrs),

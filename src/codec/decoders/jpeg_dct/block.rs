@@ -5,6 +5,10 @@ use super::super::jpeg::{BitReader, extend};
 use super::coefficient_table::CoefficientTable;
 
 /// A block as it is read.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time lives on the stack, and a box for each would cost more"
+)]
 pub(super) enum Block {
     /// All coefficients but the first are zero.
     Flat(i32),
