@@ -112,7 +112,7 @@ fn parameters(encoder: &dyn Encoder) -> Vec<Parameters> {
 }
 
 /// The tolerance for what only has to look alike: foreign decoders round otherwise than ours.
-const ROUNDING: u32 = 2;
+const ROUNDING: u32 = 3;
 
 /// How near to the ends of its range a sample may lie: what is decoded must not lie beyond Bits Stored, so encoders refuse those
 /// with which it might.

@@ -18,6 +18,20 @@ pub(super) fn image_edits(before: &ImagePixel, after: &ImagePixel) -> io::Result
     Ok(edits)
 }
 
+/// Says how the samples of native pixels follow each other where there are several and the data set does not tell
+/// (PS3.3 C.7.6.3.1.3): those of a codestream can do without.
+pub(super) fn say_planar(
+    data_set: &DataSet,
+    image: &ImagePixel,
+    edits: &mut BTreeMap<Tag, Edit>,
+) -> io::Result<()> {
+    let told = data_set.elements.iter().any(|element| element.tag == Tag::PLANAR_CONFIGURATION);
+    if image.samples > 1 && !told {
+        edits.insert(Tag::PLANAR_CONFIGURATION, Edit::replace(Vr::US, &image.planar.to_le_bytes())?);
+    }
+    Ok(())
+}
+
 /// Removes what describes fragments that are not there any more.
 pub(super) fn without_fragments(edits: &mut BTreeMap<Tag, Edit>) {
     edits.extend(ENCAPSULATED_ONLY.iter().map(|tag| (*tag, Edit::Remove)));

@@ -4,7 +4,7 @@
 //! Encapsulated pixel data is decoded frame by frame and written as it comes, so that a large multi-frame image never lies
 //! in memory. What is native already, and what has no pixels at all, only gets the other headers.
 
-use super::attributes::{image_edits, mark_lossy, without_fragments};
+use super::attributes::{image_edits, mark_lossy, say_planar, without_fragments};
 use super::frame_source::FrameSource;
 use super::instance::Instance;
 use super::pixels::Pixels;
@@ -95,6 +95,7 @@ impl<'s> NativeTarget<'s> {
         let at = data_set.elements.iter().position(|element| element.tag == Tag::PIXEL_DATA);
         let at = at.ok_or(CompressError::Kept(Reason::NoPixelData))?;
         edits.append(&mut image_edits(&pixels.received, &pixels.image)?);
+        say_planar(data_set, &pixels.image, &mut edits)?;
         without_fragments(&mut edits);
         mark_lossy(&self.instance, &mut edits)?;
         write(0..at, &edits, out)?;

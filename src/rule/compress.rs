@@ -8,6 +8,9 @@ use std::fmt;
 /// The word that means «store what comes».
 const NONE: &str = "none";
 
+/// The word that means «whichever proves the fastest».
+const ANY: &str = "any";
+
 /// What received instances are condensed to.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -29,9 +32,9 @@ pub struct Compress {
     pub psnrs: Vec<f32>,
     /// JPEG 2000 and JPEG Baseline: whether RGB is decorrelated before it is encoded.
     pub colour_transform: bool,
-    /// The decoder that proves encoded frames, by its name, wherever it reads the transfer syntax; without one, the decoder that
+    /// The decoder that proves encoded frames, by its name, wherever it reads the transfer syntax; `"any"` takes the one that
     /// proves them the fastest.
-    pub verify_with: Option<Verifier>,
+    pub verify_with: Verifier,
     /// What to do with an instance that cannot be condensed.
     pub otherwise: Otherwise,
 }
@@ -40,9 +43,9 @@ pub struct Compress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target(Option<&'static TransferSyntax>);
 
-/// A decoder that there is, by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verifier(&'static str);
+/// A decoder that there is, by its name, or any of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Verifier(Option<&'static str>);
 
 /// What happens to an instance that cannot be condensed.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -63,7 +66,7 @@ impl Default for Compress {
         Self {
             to,
             verify: true,
-            verify_with: None,
+            verify_with: Verifier::default(),
             lossy: Lossy::Refused,
             near,
             quality,
@@ -96,7 +99,7 @@ impl Compress {
 
     /// The name of the decoder that is to prove frames of `target`, if one is asked for and reads it.
     fn verifier(&self, target: &TransferSyntax) -> Option<&'static str> {
-        let Verifier(name) = self.verify_with?;
+        let name = self.verify_with.0?;
         let reads = DECODERS.iter().any(|row| row.name() == name && row.transfer_syntax() == target.uid);
         reads.then_some(name)
     }
@@ -129,12 +132,15 @@ impl std::str::FromStr for Verifier {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
+        if name.eq_ignore_ascii_case(ANY) {
+            return Ok(Self::default());
+        }
         let mut names: Vec<&str> = DECODERS.iter().map(|decoder| decoder.name()).collect();
         names.sort_unstable();
         names.dedup();
         let known = names.iter().find(|known| **known == name).copied();
-        known.map(Verifier).ok_or_else(|| {
-            format!("there is no decoder `{name}` to verify with; there are {}", names.join(", "))
+        known.map(|known| Self(Some(known))).ok_or_else(|| {
+            format!("there is no decoder `{name}` to verify with; there are {} and `{ANY}`", names.join(", "))
         })
     }
 }

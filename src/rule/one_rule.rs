@@ -113,7 +113,7 @@ impl Rule {
             ratios,
             psnrs,
             colour_transform: self.colour_transform.unwrap_or(colour_transform),
-            verify_with: self.verify_with.or(verify_with),
+            verify_with: self.verify_with.unwrap_or(verify_with),
             otherwise: self.otherwise.unwrap_or(otherwise),
         }
     }
