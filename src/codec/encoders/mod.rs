@@ -18,8 +18,8 @@ use super::encoder::Encoder;
 
 /// Every encoder. Of several for one transfer syntax the first is used unless another is named.
 pub static ENCODERS: &[&dyn Encoder] = &[
-    &charls::JpegLs::LOSSLESS,
     &jpeg_ls::JpegLs,
+    &charls::JpegLs::LOSSLESS,
     &charls::JpegLs::NEAR_LOSSLESS,
     &rle::Rle,
     &jpeg_2000::Jpeg2000::LOSSLESS,
