@@ -126,20 +126,17 @@ impl Config {
             return Err(faults);
         }
         // What we would store anyway is accepted first: it need not be encoded again.
-        self.node.preferred = self.compress.target();
+        self.node.preferred = self.compress.to.syntax();
         self.node.access = self.access.clone();
         Ok(self)
     }
 
     /// What `[compress]` and each rule, with what it inherits, says against itself.
     fn contradictions(&self) -> Vec<String> {
-        let rules = self.rules();
-        let keys = (0..self.rule.len()).map(|index| format!("rule[{index}]")).chain(["compress".to_owned()]);
-        let decisions = keys.zip(rules.decisions());
-        let faults = decisions.flat_map(|(key, decision)| {
-            decision.compress.check().into_iter().map(move |fault| format!("{key}.{fault}"))
-        });
-        faults.collect()
+        let rules = self.rule.iter().enumerate();
+        let of_rules = rules.map(|(index, rule)| (format!("rule[{index}]"), rule.check(&self.compress)));
+        let all = of_rules.chain([("compress".to_owned(), self.compress.check())]);
+        all.flat_map(|(key, faults)| faults.into_iter().map(move |fault| format!("{key}.{fault}"))).collect()
     }
 
     /// An instance that is forwarded to the node itself would be there already.
@@ -268,11 +265,30 @@ mod tests {
 
     #[test]
     fn the_target_is_a_keyword_a_uid_or_none() {
-        let keyword = |text: &str| parse(text).unwrap().compress.target().map(|syntax| syntax.keyword);
+        let keyword = |text: &str| parse(text).unwrap().compress.to.syntax().map(|syntax| syntax.keyword);
         assert_eq!(keyword("[compress]\nto = \"rlelossless\"\n"), Some("RLELossless"));
         assert_eq!(keyword("[compress]\nto = \"1.2.840.10008.1.2.4.80\"\n"), Some("JPEGLSLossless"));
         assert_eq!(keyword("[compress]\nto = \"none\"\n"), None);
         assert_eq!(keyword(""), Some("JPEGLSLossless"));
+    }
+
+    #[test]
+    fn an_implementation_must_be_one_of_the_target() {
+        for (text, expected) in [
+            (
+                "[compress]\nto = 'RLELossless'\nencoder = 'charls'\n",
+                "compress.encoder: there is no \"charls\" for RLELossless",
+            ),
+            ("[compress]\nverify_with = 'openjpeg'\n", "compress.verify_with: there is no \"openjpeg\""),
+            ("[compress]\nto = 'auto'\ncandidates = []\n", "compress.candidates"),
+            ("[[rule]]\nname = 'x'\nto = 'RLELossless'\nencoder = 'openjpeg'\n", "rule[0].encoder"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
+        // What is inherited counts where it fits.
+        parse("[compress]\nencoder = 'charls'\n[[rule]]\nname = 'x'\nto = 'RLELossless'\n").unwrap();
+        parse("[compress]\nto = 'auto'\nencoder = 'openjpeg'\nverify_with = 'openjpeg'\n").unwrap();
     }
 
     #[test]

@@ -208,6 +208,110 @@ fn options_reach_the_encoder() {
     assert_eq!(opened.cells, Made { frames: 5, ..Made::default() }.cells());
 }
 
+/// An image with something above Bits Stored: JPEG-LS and JPEG 2000 cannot hold it, RLE can.
+fn with_unused_bits(path: &Path) -> Vec<u8> {
+    let mut file = Made::default().file();
+    *file.last_mut().unwrap() |= 0x80;
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, &file).unwrap();
+    file.split_off(file.len() - Made::default().cells().len())
+}
+
+#[test]
+fn what_does_not_fit_goes_into_the_fallback() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in"), folder.path().join("out"));
+    let cells = with_unused_bits(&input.join("odd.dcm"));
+    Made::default().write(&input.join("plain.dcm"));
+    let arguments = ["compress", "--json", "--fallback", "JPEG2000Lossless,RLELossless"].map(Path::new);
+    let run = condenser([&arguments[..], &[&input, &output]].concat());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let objects = run.json();
+    let of =
+        |name: &str| objects.iter().find(|object| object["path"].as_str().unwrap().ends_with(name)).unwrap();
+    let odd = of("odd.dcm");
+    assert_eq!((&odd["outcome"], &odd["target"]), (&"condensed".into(), &"RLELossless".into()));
+    let refused: Vec<(&str, &str)> = odd["refused"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|refused| (refused["target"].as_str().unwrap(), refused["reason"].as_str().unwrap()))
+        .collect();
+    assert_eq!(refused, [("JPEGLSLossless", "unused_bits"), ("JPEG2000Lossless", "unused_bits")]);
+    assert_eq!(open(&output.join("odd.dcm")).cells, cells);
+    let plain = of("plain.dcm");
+    assert!(plain["target"] == "JPEGLSLossless" && plain.get("refused").is_none(), "{plain}");
+    // Without a fallback, and with one that does not take it either, it is copied.
+    for (fallback, reason) in [(vec![], "unused_bits"), (vec!["--fallback", "JPEG2000Lossless"], "none_fits")]
+    {
+        let words: Vec<&Path> =
+            ["compress", "--json", "--force"].into_iter().chain(fallback).map(Path::new).collect();
+        let run = condenser([&words[..], &[&input.join("odd.dcm"), &output]].concat());
+        assert_eq!((run.code, &run.json()[0]["reason"]), (0, &reason.into()), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn the_smallest_candidate_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.dcm"), folder.path().join("out.dcm"));
+    Made { frames: 8, ..Made::default() }.write(&input);
+    let size = |arguments: &[&str]| {
+        let words: Vec<&Path> =
+            ["compress", "--json", "--force"].iter().chain(arguments).map(|word| Path::new(*word)).collect();
+        let run = condenser([&words[..], &[&input, &output]].concat());
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let object = run.json().remove(0);
+        (object["encoded_bytes"].as_u64().unwrap(), object)
+    };
+    let smallest =
+        ["JPEGLSLossless", "JPEG2000Lossless", "RLELossless"].map(|target| size(&["--to", target]).0);
+    let (bytes, object) = size(&["--to", "auto"]);
+    assert_eq!(bytes, smallest.into_iter().min().unwrap());
+    assert_eq!(object["sampled"].as_array().unwrap().len(), 3, "{object}");
+    assert_eq!(object["sampled"][0]["target"], object["target"]);
+    let (_, object) = size(&["--to", "auto", "--candidates", "RLELossless"]);
+    assert_eq!(object["target"], "RLELossless");
+}
+
+#[test]
+fn implementations_are_chosen_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.dcm"), folder.path().join("out.dcm"));
+    Made::default().write(&input);
+    let rows = condenser(["syntaxes", "--json"]).json();
+    let names = |row: &serde_json::Value, key: &str| -> Vec<String> {
+        row[key].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
+    };
+    let mut tried = 0;
+    for row in rows.iter().filter(|row| row["encode"] == true && row["lossless"] == true) {
+        for encoder in names(row, "encoders") {
+            for decoder in names(row, "decoders") {
+                let target = row["keyword"].as_str().unwrap();
+                let words = [
+                    "compress",
+                    "-f",
+                    "--json",
+                    "--to",
+                    target,
+                    "--encoder",
+                    &encoder,
+                    "--verify-with",
+                    &decoder,
+                ];
+                let run = condenser([&words.map(Path::new)[..], &[&input, &output]].concat());
+                let object = run.json().remove(0);
+                assert_eq!(
+                    (&object["encoder"], &object["verified_by"]),
+                    (&encoder.as_str().into(), &decoder.as_str().into())
+                );
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried >= 4, "{tried}");
+}
+
 #[test]
 fn wrong_arguments_are_explained_and_nothing_is_done() {
     let folder = tempfile::tempdir().unwrap();
@@ -215,12 +319,19 @@ fn wrong_arguments_are_explained_and_nothing_is_done() {
     Made::default().write(Path::new(&path("a/1.dcm")));
     Made::default().write(Path::new(&path("b/1.dcm")));
     let (out, a, both) = (path("out"), path("a/1.dcm"), path("*/1.dcm"));
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 11] = [
         (&[&a], "required"),
         (&[&a, &out, "--to", "HTJ2K"], "JPEGLSLossless"),
         (&[&a, &out, "--to", "nonsense"], "JPEGLSLossless"),
         (&[&path("none.dcm"), &out], "there is no"),
         (&[&path("*.jpg"), &out], "nothing matches"),
+        (&[&a, &out, "--fallback", "MPEG2MPML"], "RLELossless"),
+        (&[&a, &out, "--candidates", "RLELossless"], "--to auto"),
+        (
+            &[&a, &out, "--verify-with", "openjpeg"],
+            "--verify-with: there is no \"openjpeg\" for JPEGLSLossless",
+        ),
+        (&[&a, &out, "--to", "none"], "nothing would be done"),
         (&[&both, &out], "would both become"),
         (&[&path("a"), &path("b/1.dcm")], "must be a folder"),
     ];

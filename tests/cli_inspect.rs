@@ -165,7 +165,13 @@ fn every_transfer_syntax_is_listed() {
     let run = condenser(["syntaxes"]);
     assert_eq!(run.code, 0);
     assert_eq!(run.stdout.lines().count(), TRANSFER_SYNTAXES.len() + 1);
+    let line = run.stdout.lines().find(|line| line.starts_with("JPEG2000Lossless ")).unwrap();
+    assert!(line.contains("openjpeg") && line.contains("--no-colour-transform"), "{line}");
     let rows = condenser(["syntaxes", "--json"]).json();
+    assert!(
+        rows.iter().all(|row| row["encode"] == true || row["encoders"].as_array().unwrap().is_empty()),
+        "{rows:?}"
+    );
     let encoded: Vec<_> =
         rows.iter().filter(|row| row["encode"] == true).map(|row| row["keyword"].as_str().unwrap()).collect();
     assert!(encoded.contains(&"JPEGLSLossless") && encoded.contains(&"RLELossless"), "{encoded:?}");

@@ -263,6 +263,31 @@ fn what_cannot_be_condensed_is_stored_byte_for_byte_with_its_reason() {
 }
 
 #[test]
+fn what_does_not_fit_goes_into_the_fallback_of_its_rule() {
+    let overlay = Image { cells: vec![0xF123; 4096], ..Image::slope("1.2.9", 64, 64) };
+    let bench = Bench::new(|config| config.compress.fallback = vec!["RLELossless".parse().unwrap()]);
+    assert_eq!(bench.send(overlay.data_set(), "1.2.9").status, Status::SUCCESS);
+    let file = bench.stored(PLACE);
+    assert_eq!(
+        (file.meta.transfer_syntax.as_str(), file.receipt.reason.as_deref()),
+        (uids::RLE_LOSSLESS, None)
+    );
+    assert_eq!(file.cells(), overlay.pixels());
+}
+
+#[test]
+fn auto_stores_the_smallest_candidate() {
+    let image = Image::slope("1.2.9", 64, 64);
+    let size = |to: &str| {
+        let bench = Bench::new(|config| config.compress.to = to.parse().unwrap());
+        assert_eq!(bench.send(image.data_set(), "1.2.9").status, Status::SUCCESS);
+        bench.stored(PLACE).data_set.len()
+    };
+    let smallest = ["JPEGLSLossless", "JPEG2000Lossless", "RLELossless"].map(size).into_iter().min();
+    assert_eq!(Some(size("auto")), smallest);
+}
+
+#[test]
 fn rle_keeps_the_bits_that_jpeg_ls_would_drop() {
     let overlay = Image { cells: vec![0xF123; 4096], ..Image::slope("1.2.9", 64, 64) };
     let bench = Bench::new(|config| config.compress.to = "RLELossless".parse().unwrap());

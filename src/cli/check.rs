@@ -4,6 +4,7 @@ use super::outcome::{CommandError, Outcome};
 use super::text::Shown;
 use crate::config::Config;
 use crate::net::Tls;
+use crate::rule::{Target, Writable};
 use clap::Args;
 use std::io::Write;
 use std::path::PathBuf;
@@ -47,7 +48,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     for (index, decision) in rules.decisions().enumerate() {
         let whose = decision.rule.as_deref().unwrap_or(if index == 0 { "all" } else { "all others" });
         let verified = if decision.compress.verify { ", verified" } else { "" };
-        write!(out, "condenses   {}: to {}{verified}", Shown(whose), decision.compress.to)?;
+        let names =
+            |syntaxes: &[Writable]| syntaxes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let of = match decision.compress.to {
+            Target::Auto => format!(" of {}", names(&decision.compress.candidates)),
+            Target::None | Target::One(_) => String::new(),
+        };
+        let otherwise = match &decision.compress.fallback[..] {
+            [] => String::new(),
+            fallback => format!(", else {}", names(fallback)),
+        };
+        write!(out, "condenses   {}: to {}{of}{otherwise}{verified}", Shown(whose), decision.compress.to)?;
         match &decision.forward[..] {
             [] => writeln!(out)?,
             peers => writeln!(

@@ -1,7 +1,7 @@
 //! The table of commands: what `condenser` can be asked for, and who answers.
 
 use super::outcome::exit_code;
-use super::{check, compress, decompress, echo, fsck, inspect, queue, send, serve, syntaxes};
+use super::{check, compress, decompress, echo, explain, fsck, inspect, queue, send, serve, syntaxes};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -29,6 +29,8 @@ enum Command {
     Compress(compress::Arguments),
     /// Write compressed files and folders native again, without a node.
     Decompress(decompress::Arguments),
+    /// Tell what a node would do with a file, and why.
+    Explain(explain::Arguments),
     /// Ask a DICOM peer for a sign of life.
     Echo(echo::Arguments),
     /// Send files and folders to a DICOM peer, compressing nothing anew.
@@ -58,6 +60,7 @@ pub fn run() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Compress(arguments) => compress::run(&arguments),
         Command::Decompress(arguments) => decompress::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Echo(arguments) => echo::run(&arguments),
         Command::Send(arguments) => send::run(&arguments),
         Command::Queue(arguments) => queue::run(&arguments),

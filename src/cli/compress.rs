@@ -4,13 +4,18 @@ use super::outcome::{CommandError, Outcome};
 use super::parameter_arguments::ParameterArguments;
 use super::transcode::{self, Places};
 use super::transcode_file::How;
-use crate::codec::{ENCODERS, Options, Recompress, native_targets, targets};
+use crate::codec::{Lossy, Recompress, native_targets};
 use crate::dicom::{OffsetTable, TransferSyntax};
+use crate::rule::{Compress, Implementation, Target, Writable};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 /// The arguments of `condenser compress`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "condenser compress [OPTIONS] <IN>... <OUT>
+       condenser compress [OPTIONS] --in-place <IN>...
+       condenser compress [OPTIONS] --dry-run <IN>...",
+    after_help = "\
 What cannot be compressed (no image, in the syntax already, a kind of pixels that
 the syntax cannot hold) is copied as it is and the reason is shown, so that the
 output is complete. Every compressed frame is decoded again and compared before
@@ -25,20 +30,33 @@ Examples:
   condenser compress image.dcm small.dcm       one file, to JPEG-LS Lossless
   condenser compress study out --to RLELossless   a folder, mirrored
   condenser compress 'in/*.dcm' a.dcm out      patterns and files, into a folder
+  condenser compress in out --fallback JPEG2000Lossless,RLELossless   what JPEG-LS cannot hold
+  condenser compress in out --to auto          the smallest of three, file by file
+  condenser compress --dry-run archive         what would be saved, and nothing written
+  condenser compress --in-place archive        each file replaced by its successor
   condenser compress old new --recompress never   only what is not compressed yet
   condenser compress in out --json | jq .ratio    one JSON object a file
-  condenser compress in in --force             in place, file by file
   condenser compress in out --to JPEGLSNearLossless --lossy --near 2   with an error of at most 2
-  condenser compress in out --to JPEG2000 --lossy --ratios 20,10   two quality layers")]
+  condenser compress in out --to JPEG2000 --lossy --ratios 20,10   two quality layers"
+)]
 pub(super) struct Arguments {
     #[command(flatten)]
     places: Places,
-    /// The transfer syntax, by keyword or UID; `condenser syntaxes` lists them.
+    /// The transfer syntax, by keyword or UID; `condenser syntaxes` lists them. `auto` takes the smallest of the candidates.
     #[arg(long, value_name = "SYNTAX", default_value = "JPEGLSLossless", value_parser = target)]
-    to: &'static TransferSyntax,
-    /// The encoder, where there are several for the syntax.
-    #[arg(long, value_name = "NAME")]
-    encoder: Option<String>,
+    to: Target,
+    /// What `--to auto` chooses from, by a sample of the frames of each file: a list with commas.
+    #[arg(long, value_name = "SYNTAXES", value_delimiter = ',')]
+    candidates: Option<Vec<Writable>>,
+    /// What is tried, in this order, where an image does not fit into the syntax: a list with commas.
+    #[arg(long, value_name = "SYNTAXES", value_delimiter = ',')]
+    fallback: Vec<Writable>,
+    /// The encoder, where there are several for the syntax; `condenser syntaxes` lists them.
+    #[arg(long, value_name = "NAME", default_value = "any")]
+    encoder: Implementation,
+    /// The decoder that proves the frames; by itself one of another make than the encoder, where there is one.
+    #[arg(long, value_name = "NAME", default_value = "any")]
+    verify_with: Implementation,
     /// Which pixel data that came compressed in another syntax is decoded and encoded anew.
     #[arg(long, value_name = "WHICH", default_value = "lossless-only", value_parser = recompress())]
     recompress: Recompress,
@@ -57,43 +75,60 @@ pub(super) struct Arguments {
 
 /// Works through all files.
 pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
-    if let Some(name) = &arguments.encoder {
-        check_encoder(name, arguments.to).map_err(CommandError::Usage)?;
+    let usage = |text: &str| CommandError::Usage(text.to_owned());
+    if arguments.places.in_place && arguments.no_verify {
+        return Err(usage("--in-place replaces the originals, so it does not go with --no-verify"));
     }
-    let mut options = Options {
-        verify: !arguments.no_verify,
-        offset_table: arguments.extended_offset_table.then_some(OffsetTable::Extended),
-        encoder: arguments.encoder.clone(),
-        recompress: arguments.recompress,
-        keep_ybr: arguments.keep_ybr,
-        ..Options::default()
-    };
-    arguments.parameters.apply(arguments.to, &mut options).map_err(CommandError::Usage)?;
-    transcode::run(&arguments.places, &How { target: arguments.to, options, outcome: "condensed" })
+    if arguments.places.in_place && arguments.parameters.lossy != Lossy::Refused {
+        return Err(usage("--in-place replaces the originals, so it does not go with --lossy"));
+    }
+    if arguments.candidates.is_some() && arguments.to != Target::Auto {
+        return Err(usage(
+            "--candidates is what `--to auto` chooses from; for another order of trials there is --fallback",
+        ));
+    }
+    let how = arguments.how()?;
+    transcode::run(&arguments.places, &how)
 }
 
-/// What `--to` accepts: a syntax that there is an encoder for.
-fn target(name: &str) -> Result<&'static TransferSyntax, String> {
-    let can = || targets().map(|syntax| syntax.keyword).collect::<Vec<_>>().join(", ");
-    let syntax =
-        TransferSyntax::of_name(name).ok_or_else(|| format!("not a transfer syntax; there are {}", can()))?;
-    if targets().any(|target| target == syntax) {
-        Ok(syntax)
-    } else if native_targets().any(|target| target == syntax) {
-        Err("it is not compressed; `condenser decompress` writes it".to_owned())
-    } else {
-        Err(format!("there is no encoder for it; there are {}", can()))
+impl Arguments {
+    fn how(&self) -> Result<How, CommandError> {
+        let default = Compress::default();
+        let mut wanted = Compress {
+            to: self.to,
+            candidates: self.candidates.clone().unwrap_or(default.candidates),
+            fallback: self.fallback.clone(),
+            encoder: self.encoder.clone(),
+            verify_with: self.verify_with.clone(),
+            verify: !self.no_verify,
+            ..Compress::default()
+        };
+        self.parameters.apply(&mut wanted).map_err(CommandError::Usage)?;
+        let faults = wanted.check();
+        if !faults.is_empty() {
+            let flags =
+                faults.iter().map(|fault| format!("--{}", fault.replacen("verify_with", "verify-with", 1)));
+            return Err(CommandError::Usage(flags.collect::<Vec<_>>().join("; ")));
+        }
+        let mut options = wanted.options();
+        options.offset_table = self.extended_offset_table.then_some(OffsetTable::Extended);
+        options.recompress = self.recompress;
+        options.keep_ybr = self.keep_ybr;
+        let choice = wanted.choice().ok_or_else(|| CommandError::Usage("there is no target".to_owned()))?;
+        Ok(How { choice, options, target: self.to.to_string(), outcome: "condensed" })
     }
 }
 
-/// What `--encoder` accepts: the name of an encoder for the syntax.
-fn check_encoder(name: &str, target: &TransferSyntax) -> Result<(), String> {
-    let own = ENCODERS.iter().filter(|encoder| encoder.transfer_syntax() == target.uid);
-    let names: Vec<&str> = own.map(|encoder| encoder.name()).collect();
-    if names.contains(&name) {
-        return Ok(());
+/// What `--to` accepts: a syntax that there is an encoder for, or `auto`.
+fn target(name: &str) -> Result<Target, String> {
+    let native = TransferSyntax::of_name(name);
+    if native.is_some_and(|syntax| native_targets().any(|target| target == syntax)) {
+        return Err("it is not compressed; `condenser decompress` writes it".to_owned());
     }
-    Err(format!("there is no encoder {name:?} for {}; there are {}", target.keyword, names.join(", ")))
+    match name.parse()? {
+        Target::None => Err("nothing would be done; `condenser inspect` looks at files".to_owned()),
+        target => Ok(target),
+    }
 }
 
 /// What `--recompress` accepts.

@@ -1,6 +1,7 @@
 //! Finds the files that the arguments of a command mean: files, folders with all below, and patterns.
 
 use super::text::shown;
+use crate::store::is_draft;
 use std::io;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
@@ -109,6 +110,8 @@ fn walk(folder: &Path, prefix: &Path, except: Option<&Path>, finding: &mut Findi
     let entries = WalkDir::new(folder).follow_links(true).sort_by_file_name().into_iter();
     for entry in entries.filter_entry(|entry| !(entry.file_type().is_dir() && is_excepted(entry.path()))) {
         match entry {
+            // The unfinished work of another process is nobody's input.
+            Ok(entry) if entry.file_type().is_file() && is_draft(entry.file_name()) => {}
             Ok(entry) if entry.file_type().is_file() => {
                 let inner = entry.path().strip_prefix(folder).unwrap_or(entry.path());
                 let relative = prefix.join(inner);
@@ -173,6 +176,14 @@ mod tests {
         let files = find(&[folder.path().to_owned()], Some(&except)).unwrap().files;
         assert!(files.iter().all(|found| !found.path.starts_with(&except)), "{files:?}");
         assert_eq!(files.len(), 3);
+    }
+
+    #[test]
+    fn drafts_are_left_out() {
+        let folder = tree();
+        std::fs::write(folder.path().join("a/0123456789abcdef0123456789abcdef.part"), b"x").unwrap();
+        std::fs::write(folder.path().join("a/first.part"), b"x").unwrap();
+        assert_eq!(relatives(folder.path(), &["a"]), ["1.dcm", "first.part", "sub/2.dcm"]);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The command line: one file a command, and the table of them in `commands`.
 
+mod changes;
 mod check;
 mod commands;
 mod compress;
 mod decompress;
 mod echo;
+mod explain;
 mod find;
 mod fsck;
 mod inspect;
@@ -12,11 +14,13 @@ mod inspect_codestreams;
 mod instance_file;
 mod interrupt;
 mod outcome;
+mod output;
 mod parameter_arguments;
 mod peer;
 mod progress;
 mod queue;
 mod queue_rows;
+mod savings;
 mod send;
 mod serve;
 mod syntaxes;

@@ -1,7 +1,7 @@
 //! What the command line may choose of an encoding: whether samples may change, and what an encoder aims at.
 
-use crate::codec::{Layers, Lossy, Options, Parameters, changes_samples};
-use crate::dicom::TransferSyntax;
+use crate::codec::{Lossy, Parameters};
+use crate::rule::Compress;
 
 /// What an encoder aims at.
 #[derive(Debug, clap::Args)]
@@ -13,7 +13,7 @@ pub(super) struct ParameterArguments {
         long, value_name = "WHICH", num_args = 0..=1, require_equals = true,
         default_value = "refused", default_missing_value = "allowed", hide_default_value = true
     )]
-    lossy: Lossy,
+    pub(super) lossy: Lossy,
     /// JPEG-LS Near-Lossless: the largest error of a sample.
     #[arg(long, value_name = "N", default_value_t = Parameters::default().near)]
     near: u8,
@@ -29,23 +29,19 @@ pub(super) struct ParameterArguments {
 }
 
 impl ParameterArguments {
-    /// Puts them into the options.
+    /// Puts them into what is wanted.
     ///
     /// # Errors
-    /// What contradicts itself, or the target.
-    pub(super) fn apply(&self, target: &TransferSyntax, options: &mut Options) -> Result<(), String> {
-        let layers = match (&self.ratios[..], &self.psnrs[..]) {
-            ([], []) => Layers::Everything,
-            ([], psnrs) => Layers::Psnrs(psnrs.to_vec()),
-            (ratios, _) => Layers::Ratios(ratios.to_vec()),
-        };
-        layers.check()?;
-        options.lossy = self.lossy;
-        let (near, colour_transform) = (self.near, !self.no_colour_transform);
-        options.parameters = Parameters { near, layers, colour_transform, ..options.parameters.clone() };
-        if self.lossy == Lossy::Refused && changes_samples(target, options) {
-            return Err(format!("{} changes samples; say --lossy if it may", target.keyword));
+    /// A target changes samples, and nobody has said that it may.
+    pub(super) fn apply(&self, wanted: &mut Compress) -> Result<(), String> {
+        wanted.lossy = self.lossy;
+        wanted.near = self.near;
+        wanted.ratios.clone_from(&self.ratios);
+        wanted.psnrs.clone_from(&self.psnrs);
+        wanted.colour_transform = !self.no_colour_transform;
+        match wanted.refused_target() {
+            Some(target) => Err(format!("{} changes samples; say --lossy if it may", target.keyword)),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

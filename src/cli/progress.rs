@@ -46,6 +46,22 @@ impl Progress {
         if self.json { self.show(|out| json_line(out, object)) } else { Ok(()) }
     }
 
+    /// One file is done, and nothing is to be said of it.
+    pub(super) fn step(&self) {
+        self.bar.inc(1);
+    }
+
+    /// One file failed, and its line on standard error is all that is to be said of it.
+    pub(super) fn failed_quietly(&self, line: &str) {
+        self.bar.inc(1);
+        self.problem(line);
+    }
+
+    /// Takes the bar away, for a table that follows.
+    pub(super) fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+
     /// Something is wrong: a line on standard error.
     pub(super) fn problem(&self, line: &str) {
         self.bar.suspend(|| eprintln!("error: {line}"));

@@ -44,7 +44,8 @@ pub(super) struct Arguments {
     /// The folder of the store
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
-    /// The transfer syntax to store, where a rule does not say another: a keyword, a UID, or `none` to keep what comes
+    /// The transfer syntax to store, where a rule does not say another: a keyword, a UID, `auto` for the
+    /// smallest of the configured candidates, or `none` to keep what comes
     #[arg(long, value_name = "SYNTAX")]
     to: Option<Target>,
     /// A peer that every instance is forwarded to, besides those that its rule names; may be given several times

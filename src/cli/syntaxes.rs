@@ -2,7 +2,7 @@
 
 use super::inspect::json_line;
 use super::outcome::{CommandError, Outcome};
-use crate::codec::{DECODERS, targets};
+use crate::codec::{decoders_of, encoders_of, targets};
 use crate::dicom::{Fidelity, PixelCoding, TRANSFER_SYNTAXES, TransferSyntax, VrEncoding};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -12,7 +12,8 @@ use std::io::{self, Write};
 #[command(after_help = "\
 Examples:
   condenser syntaxes                                 what can be received, written and read
-  condenser syntaxes --json | jq 'select(.encode)'   what --to accepts")]
+  condenser syntaxes --json | jq 'select(.encode)'   what --to accepts
+  condenser syntaxes --json | jq .encoders           what --encoder accepts for each")]
 pub(super) struct Arguments {
     /// Write one JSON object a transfer syntax.
     #[arg(long)]
@@ -29,6 +30,12 @@ struct Row {
     encode: bool,
     /// Whether Condenser reads its pixels.
     decode: bool,
+    /// What writes it: the names that `--encoder` accepts, the one that is used by itself first.
+    encoders: Vec<&'static str>,
+    /// What reads it: the names that `--verify-with` accepts.
+    decoders: Vec<&'static str>,
+    /// The options of the command line that its encoders heed.
+    options: Vec<&'static str>,
     /// Whether instances in it are received and kept.
     keep: bool,
     lossless: bool,
@@ -41,8 +48,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     if !arguments.json {
         writeln!(
             out,
-            "{:<48} {:<26} {:<7} {:<7} {:<5} LOSSLESS",
-            "KEYWORD", "UID", "ENCODE", "DECODE", "KEEP"
+            "{:<48} {:<26} {:<18} {:<18} {:<5} {:<9} OPTIONS",
+            "KEYWORD", "UID", "ENCODERS", "DECODERS", "KEEP", "LOSSLESS"
         )?;
     }
     for syntax in TRANSFER_SYNTAXES {
@@ -50,15 +57,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
         if arguments.json {
             json_line(&mut out, &row)?;
         } else {
-            let Row { keyword, uid, encode, decode, keep, lossless, .. } = row;
+            let Row { keyword, uid, keep, lossless, .. } = row;
+            let decoders =
+                if row.decode && row.decoders.is_empty() { "native".to_owned() } else { list(&row.decoders) };
             let line = format!(
-                "{keyword:<48} {uid:<26} {:<7} {:<7} {:<5} {}",
-                mark(encode),
-                mark(decode),
+                "{keyword:<48} {uid:<26} {:<18} {decoders:<18} {:<5} {:<9} {}",
+                list(&row.encoders),
                 mark(keep),
-                mark(lossless)
+                mark(lossless),
+                list(&row.options)
             );
-            writeln!(out, "{line}")?;
+            writeln!(out, "{}", line.trim_end())?;
         }
     }
     out.flush()?;
@@ -67,13 +76,21 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
 
 impl Row {
     fn of(syntax: &'static TransferSyntax) -> Self {
+        let encoders: Vec<&str> = encoders_of(syntax).map(|encoder| encoder.name()).collect();
+        let decoders: Vec<&str> = decoders_of(syntax).map(|decoder| decoder.name()).collect();
+        let mut options: Vec<&str> =
+            encoders_of(syntax).flat_map(|encoder| encoder.options()).copied().collect();
+        options.sort_unstable();
+        options.dedup();
         Self {
             keyword: syntax.keyword,
             uid: syntax.uid,
             name: syntax.name,
             encode: targets().any(|target| target == syntax),
-            decode: syntax.pixel_coding == PixelCoding::Native
-                || DECODERS.iter().any(|decoder| decoder.transfer_syntax() == syntax.uid),
+            decode: syntax.pixel_coding == PixelCoding::Native || !decoders.is_empty(),
+            encoders,
+            decoders,
+            options,
             // What is no stream of data elements, or has its pixels elsewhere, is not all there and not accepted.
             keep: syntax.vr_encoding != VrEncoding::NotElements
                 && syntax.pixel_coding != PixelCoding::Referenced,
@@ -81,6 +98,10 @@ impl Row {
             retired: syntax.retired,
         }
     }
+}
+
+fn list(names: &[&str]) -> String {
+    if names.is_empty() { "-".to_owned() } else { names.join(", ") }
 }
 
 fn mark(yes: bool) -> &'static str {

@@ -1,16 +1,18 @@
 //! What came of files that were written in another transfer syntax: for scripts, for people, and all together.
 
 use super::text::{Shown, bytes, counted};
-use super::transcode_file::{How, Job, JobError, Written};
-use crate::codec::Report;
+use super::transcode_file::{Became, How, Job, JobError, Place, Transcoded};
+use crate::codec::{Chosen, Refusal};
 use serde::Serialize;
 
 /// What came of one file.
 #[derive(Debug, Serialize)]
 pub(super) struct Done {
     path: String,
-    output: String,
-    target: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<String>,
+    /// What it was written in; what was wanted, where it was not.
+    target: String,
     /// What files of the target are called (`condensed`, `decompressed`), `kept` or `failed`.
     pub(super) outcome: &'static str,
     /// A stable name for why it is not in the target.
@@ -34,6 +36,12 @@ struct Figures {
     #[serde(flatten)]
     encoded: Option<Encoded>,
     verified_by: Option<&'static str>,
+    /// Targets that come before this one and could not be had.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<Refused>,
+    /// What a sample of frames came to in each candidate.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sampled: Vec<SampleFigures>,
 }
 
 /// What compression came to.
@@ -57,33 +65,88 @@ struct Lost {
     psnr: Option<f64>,
 }
 
+/// Why a target could not be had.
+#[derive(Debug, Serialize)]
+struct Refused {
+    target: &'static str,
+    reason: &'static str,
+    explanation: String,
+}
+
+/// A candidate that took the sample.
+#[derive(Debug, Serialize)]
+struct SampleFigures {
+    target: &'static str,
+    bytes: u64,
+}
+
+/// How it is spoken of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tense {
+    /// Successors are written beside the files.
+    Beside,
+    /// They take their place.
+    InPlace,
+    /// Nothing is done.
+    Would,
+}
+
+impl Tense {
+    /// What becomes of files that cannot be in the target.
+    fn kept(self, many: bool) -> &'static str {
+        match (self, many) {
+            (Self::Beside, false) => "copied as it is",
+            (Self::Beside, true) => "copied as they are",
+            (Self::InPlace, false) => "left as it is",
+            (Self::InPlace, true) => "left as they are",
+            (Self::Would, false) => "would stay as it is",
+            (Self::Would, true) => "would stay as they are",
+        }
+    }
+
+    fn would(self) -> &'static str {
+        if self == Self::Would { "would be " } else { "" }
+    }
+}
+
 impl Done {
-    pub(super) fn of(job: &Job, how: &How, result: Result<Written, JobError>) -> Self {
-        let done = |outcome, reason, explanation, figures| Self {
+    pub(super) fn of(job: &Job, how: &How, result: Result<Transcoded, JobError>) -> Self {
+        let done = |target: &str, outcome, reason, explanation, figures| Self {
             path: job.input.to_string_lossy().into_owned(),
-            output: job.output.to_string_lossy().into_owned(),
-            target: how.target.keyword,
+            output: match &job.place {
+                Place::File { output, .. } => Some(output.to_string_lossy().into_owned()),
+                Place::Own | Place::Nowhere => None,
+            },
+            target: target.to_owned(),
             outcome,
             reason,
             explanation,
             figures,
         };
-        match result {
-            Ok(Written::Transcoded(report)) => done(how.outcome, None, None, Some(Figures::of(&report))),
-            Ok(Written::Kept(kept)) => done("kept", Some(kept.reason), Some(kept.explanation), None),
-            Err(error) => done("failed", Some(error.name()), Some(error.to_string()), None),
+        match result.map(|transcoded| transcoded.became) {
+            Ok(Became::Transcoded(chosen)) => {
+                done(chosen.report.target.keyword, how.outcome, None, None, Some(Figures::of(&chosen)))
+            }
+            Ok(Became::Kept(kept)) => {
+                done(&how.target, "kept", Some(kept.reason), Some(kept.explanation), None)
+            }
+            Err(error) => done(&how.target, "failed", Some(error.name()), Some(error.to_string()), None),
         }
     }
 
     /// The same for people.
-    pub(super) fn line(&self) -> String {
-        let (path, output) = (Shown(&self.path), Shown(&self.output));
+    pub(super) fn line(&self, tense: Tense) -> String {
+        let path = Shown(&self.path);
+        let places = match &self.output {
+            Some(output) => format!("{path} -> {}", Shown(output)),
+            None => path.to_string(),
+        };
         match (&self.figures, &self.explanation) {
-            (Some(figures), _) => format!("{path} -> {output}: {}", figures.sentence(self.target)),
+            (Some(figures), _) => format!("{places}: {}", figures.sentence(&self.target)),
             (None, why) => {
                 let why = Shown(why.as_deref().unwrap_or_default());
                 match self.outcome {
-                    "kept" => format!("{path} -> {output}: copied as it is: {why}"),
+                    "kept" => format!("{places}: {}: {why}", tense.kept(false)),
                     _ => format!("{path}: {why}"),
                 }
             }
@@ -92,7 +155,8 @@ impl Done {
 }
 
 impl Figures {
-    fn of(report: &Report) -> Self {
+    fn of(chosen: &Chosen) -> Self {
+        let report = &chosen.report;
         let lost = report.derived.as_ref().map(|derived| Lost {
             sop_instance: derived.sop_instance.to_string(),
             largest_error: report.deviation.map(|deviation| deviation.largest),
@@ -104,18 +168,28 @@ impl Figures {
             encoder,
             lost,
         };
+        let refused = |refusal: &Refusal| Refused {
+            target: refusal.target,
+            reason: refusal.reason.name(),
+            explanation: refusal.reason.to_string(),
+        };
+        let sampled = chosen.sampled.iter();
         Self {
             native_bytes: report.native_bytes,
             frames: report.frames,
             decoder: report.decoder,
             encoded: report.encoder.map(encoded),
             verified_by: report.verified_by,
+            refused: chosen.refused.iter().map(refused).collect(),
+            sampled: sampled
+                .map(|sample| SampleFigures { target: sample.target.keyword, bytes: sample.bytes })
+                .collect(),
         }
     }
 
     fn sentence(&self, target: &str) -> String {
         let native = bytes(self.native_bytes);
-        match (&self.encoded, self.decoder) {
+        let mut text = match (&self.encoded, self.decoder) {
             (Some(encoded), _) => {
                 let (size, ratio) = (bytes(encoded.encoded_bytes), encoded.ratio);
                 let lost = encoded.lost.as_ref().map(Lost::sentence).unwrap_or_default();
@@ -126,7 +200,14 @@ impl Figures {
                 format!("{frames} decoded by {decoder}, {native}")
             }
             (None, None) => format!("nothing to decode, written in {target}"),
+        };
+        if !self.refused.is_empty() || !self.sampled.is_empty() {
+            text.push_str(&format!(" in {target}"));
         }
+        for refused in &self.refused {
+            text.push_str(&format!(" (not {}: {})", refused.target, Shown(&refused.explanation)));
+        }
+        text
     }
 }
 
@@ -144,8 +225,8 @@ impl Lost {
 }
 
 /// All files together.
-#[derive(Default)]
 pub(super) struct Tally {
+    tense: Tense,
     transcoded: u64,
     kept: u64,
     pub(super) failed: u64,
@@ -155,8 +236,8 @@ pub(super) struct Tally {
 
 impl Tally {
     /// So many files have failed before anything was done.
-    pub(super) fn with_failures(failed: u64) -> Self {
-        Self { failed, ..Self::default() }
+    pub(super) fn new(tense: Tense, failed: u64) -> Self {
+        Self { tense, transcoded: 0, kept: 0, failed, encoded: None }
     }
 
     pub(super) fn add(&mut self, done: &Done) {
@@ -180,12 +261,12 @@ impl Tally {
 
     pub(super) fn summary(&self, how: &How) -> String {
         let files = counted(self.transcoded, "file", "files");
-        let mut text = format!("{files} {} to {}", how.outcome, how.target.keyword);
+        let mut text = format!("{files} {}{} to {}", self.tense.would(), how.outcome, how.target);
         if let Some((native, encoded)) = self.encoded {
             let times = ratio(native, encoded);
             text.push_str(&format!(" ({} -> {}, {times:.2} times smaller)", bytes(native), bytes(encoded)));
         }
-        text.push_str(&format!(", {} copied as they are, {} failed", self.kept, self.failed));
+        text.push_str(&format!(", {} {}, {} failed", self.kept, self.tense.kept(true), self.failed));
         text
     }
 }

@@ -36,6 +36,11 @@ pub trait Encoder: Sync {
     /// (0028,0006), a colour transform for another Photometric Interpretation (0028,0004).
     fn image_after(&self, image: &ImagePixel, parameters: &Parameters) -> ImagePixel;
 
+    /// The options of `condenser compress` that it heeds, by which its [`Parameters`] are set.
+    fn options(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// What the decoded cells owe to the ones that were encoded.
     fn exactness(&self, parameters: &Parameters) -> Exactness;
 

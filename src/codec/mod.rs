@@ -54,6 +54,7 @@ mod array_source;
 mod attributes;
 mod cells;
 mod charls;
+mod choice;
 mod codestream;
 mod compress;
 mod decoded_pixels;
@@ -83,6 +84,7 @@ mod profile;
 mod reason;
 mod report;
 mod rle_header;
+mod sample;
 mod samples;
 mod samples_in_memory;
 mod scratch;
@@ -97,6 +99,7 @@ mod wrapped_image;
 
 pub use array::{Array, ArrayError, ArrayInstance, Place};
 pub use array_source::ArraySource;
+pub use choice::{Choice, Chosen, Sampled, compress_as};
 pub use codestream::{
     CodedFrame, CodestreamError, CodestreamHeader, Coding, Disagreement, Family, Gravity, Jpeg, Jpeg2000,
     JpegColour, JpegLs, JpegXl, Point, disagreements,
@@ -112,11 +115,11 @@ pub use native_image::native_image_of;
 pub use pair::Pair;
 pub use parameters::{Exactness, Layers, Parameters};
 pub use permission::changes_samples;
-pub use profile::allows;
-pub use reason::Reason;
+pub use profile::{allows, profile_row};
+pub use reason::{Reason, Refusal};
 pub use report::{CompressError, Derived, Options, Recompress, Report};
 pub use samples_in_memory::Samples;
 pub use suitability::suitable;
-pub use targets::{native_targets, targets};
+pub use targets::{decoders_of, encoders_of, native_targets, targets};
 pub use verify::{VerifyError, verify};
 pub use wrap::{WrapError, WrapOptions, WrapReport, wrap};

@@ -24,7 +24,7 @@ impl Pair {
     /// # Errors
     /// [`Reason::NoEncoder`] when nothing here makes the target, or not under the name that is asked for;
     /// [`Reason::NoVerifier`] when nothing under the name that is asked for verifies it.
-    pub(super) fn of(target: &TransferSyntax, options: &Options) -> Result<Pair, Reason> {
+    pub fn of(target: &TransferSyntax, options: &Options) -> Result<Pair, Reason> {
         let wanted = |encoder: &&&dyn Encoder| {
             encoder.transfer_syntax() == target.uid
                 && options.encoder.as_ref().is_none_or(|name| name == encoder.name())
@@ -74,6 +74,21 @@ mod tests {
             };
             let there_is_another = DECODERS.iter().find(eager).is_some();
             assert_eq!(found.decoder.is_of_another_make(*encoder), there_is_another, "{}", encoder.name());
+        }
+    }
+
+    #[test]
+    fn every_decoder_proves_when_it_is_named() {
+        for encoder in ENCODERS {
+            let target = TransferSyntax::of_uid(encoder.transfer_syntax()).unwrap();
+            for decoder in DECODERS.iter().filter(|decoder| decoder.transfer_syntax() == target.uid) {
+                let verify_with = Some(decoder.name().to_owned());
+                let found = Pair::of(target, &Options { verify_with, ..Options::default() }).unwrap();
+                assert_eq!(found.decoder.name(), decoder.name());
+            }
+            let verify_with = Some("nobody".to_owned());
+            let found = Pair::of(target, &Options { verify_with, ..Options::default() });
+            assert!(matches!(found.err(), Some(Reason::NoVerifier { .. })), "{}", target.keyword);
         }
     }
 

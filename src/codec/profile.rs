@@ -35,6 +35,12 @@ pub fn allows(target: &TransferSyntax, image: &ImagePixel) -> Result<(), Reason>
     Ok(())
 }
 
+/// The row of PS3.5 8.2 that lets `target` carry such an image, in words.
+pub fn profile_row(target: &TransferSyntax, image: &ImagePixel) -> Option<String> {
+    let mut rows = PROFILE.iter().filter(|row| row.transfer_syntaxes.contains(&target.uid));
+    rows.find(|row| row.takes(image)).map(Row::sentence)
+}
+
 /// One row of the tables of PS3.5 8.2.
 struct Row {
     transfer_syntaxes: &'static [&'static str],
@@ -296,6 +302,15 @@ mod tests {
             let more = ImagePixel { bits_stored: 17, ..image() };
             assert_eq!(allows(syntax(target), &more).unwrap_err().name(), "bits_stored");
         }
+    }
+
+    #[test]
+    fn the_row_is_that_of_the_image() {
+        let row = |target| profile_row(syntax(target), &image());
+        let monochrome =
+            "MONOCHROME1 or MONOCHROME2 with 1 sample, 2 to 16 of 8 or 16 bits, signed or unsigned";
+        assert_eq!(row("JPEGLSLossless").as_deref(), Some(monochrome));
+        assert_eq!(row("HTJ2KLossless"), None);
     }
 
     #[test]

@@ -167,6 +167,9 @@ pub enum Reason {
         /// What differs.
         error: VerifyError,
     },
+    /// None of several targets takes it.
+    #[error("no target takes it: {}", sentences(.0))]
+    NoneFits(Vec<Refusal>),
     /// The encoder or the decoder panicked.
     #[error("the codec panicked at frame {frame}: {message}")]
     EncoderPanicked {
@@ -177,7 +180,55 @@ pub enum Reason {
     },
 }
 
+/// Why one of several targets could not be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The keyword of the target.
+    pub target: &'static str,
+    /// Why not.
+    pub reason: Reason,
+}
+
+fn sentences(refused: &[Refusal]) -> String {
+    let each: Vec<String> =
+        refused.iter().map(|refusal| format!("{}: {}", refusal.target, refusal.reason)).collect();
+    each.join("; ")
+}
+
 impl Reason {
+    /// The reason of one refusal, or of all of them.
+    pub(super) fn all_of(mut refused: Vec<Refusal>) -> Reason {
+        match (refused.pop(), refused.is_empty()) {
+            (None, _) => Reason::NoTarget,
+            (Some(only), true) => only.reason,
+            (Some(last), false) => {
+                refused.push(last);
+                Reason::NoneFits(refused)
+            }
+        }
+    }
+
+    /// Whether another target may take the instance. What is wrong with the instance itself is wrong for all.
+    pub(super) fn is_about_the_target(&self) -> bool {
+        matches!(
+            self,
+            Reason::NoEncoder(_)
+                | Reason::LossyRefused(_)
+                | Reason::LossyMammography
+                | Reason::NoPicture(_)
+                | Reason::EncryptedAttributes
+                | Reason::OneBit { .. }
+                | Reason::NotInProfile { .. }
+                | Reason::HighBit { .. }
+                | Reason::UnusedBits { .. }
+                | Reason::Grew { .. }
+                | Reason::EncodeFailed { .. }
+                | Reason::NotInflated
+                | Reason::Mismatch { .. }
+                | Reason::EncoderPanicked { .. }
+        )
+    }
+
     /// Whether there was nothing to condense in the first place: no target, no image, or one that is compressed already.
     pub fn is_nothing_to_condense(&self) -> bool {
         matches!(
@@ -221,6 +272,7 @@ impl Reason {
             Reason::NotInflated => "not_inflated",
             Reason::EncodeFailed { .. } => "encode_failed",
             Reason::Mismatch { .. } => "verify_mismatch",
+            Reason::NoneFits(_) => "none_fits",
             Reason::EncoderPanicked { .. } => "encoder_panicked",
         }
     }

@@ -1,5 +1,7 @@
 //! Which transfer syntaxes can be written here: those of the encoders, the deflated one, and the native ones.
 
+use super::decoders::DECODERS;
+use super::encoder::{Decoder, Encoder};
 use super::encoders::ENCODERS;
 use super::native_target::form_of;
 use crate::dicom::{TRANSFER_SYNTAXES, TransferSyntax};
@@ -7,15 +9,23 @@ use crate::dicom::{TRANSFER_SYNTAXES, TransferSyntax};
 /// The transfer syntaxes that compress: those that there is an encoder for, each once, and the one that deflates the whole
 /// data set; in the order of their UIDs.
 pub fn targets() -> impl Iterator<Item = &'static TransferSyntax> {
-    let encoded =
-        |syntax: &&TransferSyntax| ENCODERS.iter().any(|encoder| encoder.transfer_syntax() == syntax.uid);
     let deflates = |syntax: &TransferSyntax| form_of(syntax).is_some_and(|form| form.deflated);
-    TRANSFER_SYNTAXES.iter().filter(move |syntax| encoded(syntax) || deflates(syntax))
+    TRANSFER_SYNTAXES.iter().filter(move |syntax| encoders_of(syntax).next().is_some() || deflates(syntax))
 }
 
 /// The native transfer syntaxes that instances can be written in, in the order of their UIDs.
 pub fn native_targets() -> impl Iterator<Item = &'static TransferSyntax> {
     TRANSFER_SYNTAXES.iter().filter(|syntax| form_of(syntax).is_some())
+}
+
+/// The encoders for a transfer syntax; the first is used unless another is named.
+pub fn encoders_of(syntax: &TransferSyntax) -> impl Iterator<Item = &'static dyn Encoder> {
+    ENCODERS.iter().copied().filter(|encoder| encoder.transfer_syntax() == syntax.uid)
+}
+
+/// The decoders for a transfer syntax; the first decodes what came in it.
+pub fn decoders_of(syntax: &TransferSyntax) -> impl Iterator<Item = &'static dyn Decoder> {
+    DECODERS.iter().copied().filter(|decoder| decoder.transfer_syntax() == syntax.uid)
 }
 
 #[cfg(test)]

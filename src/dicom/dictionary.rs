@@ -26,6 +26,11 @@ pub(super) fn implicit_vr(tag: Tag, signed: bool) -> Vr {
     }
 }
 
+/// The keyword of an element, where the standard knows it.
+pub fn keyword_of(tag: Tag) -> Option<&'static str> {
+    StandardDataDictionary.by_tag(dicom_core::Tag(tag.group, tag.element)).map(|entry| entry.alias())
+}
+
 /// Whether an element of this tag is a sequence, as far as the standard knows it.
 pub(super) fn is_sequence(tag: Tag) -> bool {
     implicit_vr(tag, false) == Vr::SQ

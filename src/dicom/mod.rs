@@ -47,6 +47,7 @@ pub use bits::{BitWriter, clear_padding};
 pub use dataset::{DataSet, Element, ValueError};
 pub use dataset_error::{DataSetError, DataSetErrorKind};
 pub use deflate::{InflateError, inflate};
+pub use dictionary::keyword_of;
 pub use element::{
     Header, HeaderError, Limits, MAX_HEADER_LENGTH, UNDEFINED_LENGTH, guess_encoding, read_header,
 };

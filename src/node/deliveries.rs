@@ -98,8 +98,8 @@ impl Node {
         let text = |uid: &Option<Uid>| uid.as_ref().map(ToString::to_string).unwrap_or_default();
         let file = self.tree.below(arrival.stored.path());
         let (transfer_syntax, bytes) = match (&arrival.stored, &arrival.condensed) {
-            (Stored::New(_) | Stored::Beside { .. }, Some(Ok(report))) => {
-                (report.target.uid.to_owned(), arrival.file_bytes)
+            (Stored::New(_) | Stored::Beside { .. }, Some(Ok(chosen))) => {
+                (chosen.report.target.uid.to_owned(), arrival.file_bytes)
             }
             (Stored::New(_) | Stored::Beside { .. }, _) => {
                 (label.received.uid.to_owned(), arrival.file_bytes)

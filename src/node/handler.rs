@@ -111,17 +111,23 @@ impl Node {
         let explanation = explanation.as_deref().map(|sentence| display(Escaped(sentence)));
         let rule = arrival.rule.as_deref().map(|name| display(Escaped(name)));
         let queued = Some(arrival.queued).filter(|queued| *queued > 0);
+        let chosen = arrival.condensed.as_ref().and_then(|condensed| condensed.as_ref().ok());
+        let to = chosen.map(|chosen| chosen.report.target.keyword);
+        let passed_over = chosen.filter(|chosen| !chosen.refused.is_empty()).map(|chosen| {
+            let each = chosen.refused.iter().map(|refusal| format!("{}: {}", refusal.target, refusal.reason));
+            each.collect::<Vec<_>>().join("; ")
+        });
+        let passed_over = passed_over.as_deref().map(|sentence| display(Escaped(sentence)));
         let ratio = received_bytes as f64 / arrival.file_bytes.max(1) as f64;
         let derived = arrival.derived.as_ref().map(display);
         // What was measured of an instance that lost something.
-        let report = arrival.condensed.as_ref().and_then(|condensed| condensed.as_ref().ok());
-        let lost = report.filter(|report| report.derived.is_some());
+        let lost = chosen.map(|chosen| &chosen.report).filter(|report| report.derived.is_some());
         let largest_error = lost.and_then(|report| report.deviation).map(|deviation| deviation.largest);
         let psnr = lost.and_then(|report| report.derived.as_ref()).and_then(|derived| derived.psnr);
         tracing::info!(
             association = received.association.id, address = %received.association.peer,
             peer = %Escaped(&received.association.calling), instance = %Escaped(&received.sop_instance.text),
-            outcome = outcome.name(), reason = reason.map(Reason::name), explanation,
+            outcome = outcome.name(), to, passed_over, reason = reason.map(Reason::name), explanation,
             received = received.transfer_syntax.keyword, bytes = received_bytes, stored_bytes = arrival.file_bytes,
             ratio = %format_args!("{ratio:.2}"), derived, largest_error, psnr, rule, queued, milliseconds = started.elapsed().as_millis() as u64,
             file = %Escaped(&path), "instance stored"

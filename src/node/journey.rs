@@ -3,7 +3,7 @@
 use super::in_hand::InHand;
 use super::scan::Scanned;
 use super::status::Failure;
-use crate::codec::{self, CompressError, Lossy, Reason, Report};
+use crate::codec::{self, Chosen, CompressError, Lossy, Reason};
 use crate::dicom::{FileMeta, Limits, Source, Tag, TransferSyntax, Uid, in_pieces};
 use crate::forward::Commitments;
 use crate::net::Received;
@@ -35,7 +35,7 @@ pub struct Arrival {
     /// The SOP Instance UID under which it lies there, where samples may have changed and it is another than the received one.
     pub derived: Option<Uid>,
     /// What the encoder did, or why the instance is stored as received. None when it lay there already.
-    pub condensed: Option<Result<Report, Reason>>,
+    pub condensed: Option<Result<Chosen, Reason>>,
     /// Length of the file that was written, in bytes.
     pub file_bytes: u64,
     /// The name of the rule that decided, if one did.
@@ -95,7 +95,7 @@ impl Node {
             keep(compress, received, reason, label, &mut draft)?;
         }
         let file_bytes = draft.len();
-        let derived = condensed.as_ref().ok().and_then(|report| report.derived.as_ref());
+        let derived = condensed.as_ref().ok().and_then(|chosen| chosen.report.derived.as_ref());
         let derived = derived.map(|derived| derived.sop_instance.clone());
         let stored = self.tree.commit(draft, &under(label.identity, derived.as_ref()), &label.digest)?;
         if let Some(derived) = &derived {
@@ -136,15 +136,16 @@ fn condense(
     scanned: &Scanned<'_>,
     label: &Label<'_>,
     draft: &mut Draft,
-) -> Result<Result<Report, Reason>, Failure> {
-    let Some(target) = compress.target() else { return Ok(Err(Reason::NoTarget)) };
+) -> Result<Result<Chosen, Reason>, Failure> {
+    let Some(choice) = compress.choice() else { return Ok(Err(Reason::NoTarget)) };
     let data_set = match &scanned.contents {
         Ok(data_set) => data_set,
         Err(reason) => return Ok(Err(reason.clone())),
     };
     let meta = label.file_meta(label.received, ReceiptOutcome::Condensed, None);
-    match codec::compress(scanned.source(), data_set, target, &meta, &compress.options(), draft) {
-        Ok(report) => Ok(Ok(report)),
+    let (source, options) = (scanned.source(), compress.options());
+    match codec::compress_as(&choice, source, data_set, &meta, &options, draft, Draft::reset) {
+        Ok(chosen) => Ok(Ok(chosen)),
         Err(CompressError::Kept(reason)) => Ok(Err(reason)),
         Err(CompressError::Io(error)) => Err(draft.failure(error).into()),
     }

@@ -1,22 +1,25 @@
 //! What received instances are condensed to: the settings of `[compress]`, which each rule inherits.
 
-use crate::codec::{DECODERS, Layers, Lossy, Options, Parameters, changes_samples, targets};
+use super::target::{Implementation, Target, Writable};
+use crate::codec::{Choice, Layers, Lossy, Options, Parameters, changes_samples, decoders_of, encoders_of};
 use crate::dicom::TransferSyntax;
 use serde::Deserialize;
-use std::fmt;
-
-/// The word that means «store what comes».
-const NONE: &str = "none";
-
-/// The word that means «whichever proves the fastest».
-const ANY: &str = "any";
 
 /// What received instances are condensed to.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Compress {
-    /// The transfer syntax to store, as a keyword such as `"JPEGLSLossless"` or a UID; `"none"` keeps what came.
+    /// The transfer syntax to store, as a keyword such as `"JPEGLSLossless"` or a UID; `"auto"` finds the smallest of the
+    /// candidates, `"none"` keeps what came.
     pub to: Target,
+    /// The transfer syntaxes that `to = "auto"` chooses from, by a sample of the frames of each instance.
+    pub candidates: Vec<Writable>,
+    /// What is tried in this order when an image does not fit into `to`; then it stays as it came.
+    pub fallback: Vec<Writable>,
+    /// The encoder that is used where a target has it; `"any"` takes the first of the table.
+    pub encoder: Implementation,
+    /// The decoder that proves the frames where a target has it; `"any"` takes one of another make than the encoder.
+    pub verify_with: Implementation,
     /// Decode every encoded frame again and compare it with the received samples before it counts.
     pub verify: bool,
     /// Whether samples may change: `"refused"`, `"allowed"` (but for mammography) or `"allowed-for-mammography"` too.
@@ -32,20 +35,9 @@ pub struct Compress {
     pub psnrs: Vec<f32>,
     /// JPEG 2000 and JPEG Baseline: whether RGB is decorrelated before it is encoded.
     pub colour_transform: bool,
-    /// The decoder that proves encoded frames, by its name, wherever it reads the transfer syntax; `"any"` takes the one that
-    /// proves them the fastest.
-    pub verify_with: Verifier,
     /// What to do with an instance that cannot be condensed.
     pub otherwise: Otherwise,
 }
-
-/// A transfer syntax that we can write, or none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target(Option<&'static TransferSyntax>);
-
-/// A decoder that there is, by its name, or any of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Verifier(Option<&'static str>);
 
 /// What happens to an instance that cannot be condensed.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -59,14 +51,22 @@ pub enum Otherwise {
     Refuse,
 }
 
+/// What `to` is unless something else is said.
+const DEFAULT_TARGET: &str = "JPEGLSLossless";
+/// What `"auto"` chooses from unless something else is said: each of these wins for some kind of image.
+const DEFAULT_CANDIDATES: &[&str] = &["JPEGLSLossless", "JPEG2000Lossless", "RLELossless"];
+
 impl Default for Compress {
     fn default() -> Self {
-        let to = Target(TransferSyntax::of_name("JPEGLSLossless"));
+        let known = |name: &&str| TransferSyntax::of_name(name).map(Writable);
         let Parameters { near, quality, colour_transform, .. } = Parameters::default();
         Self {
-            to,
+            to: known(&DEFAULT_TARGET).map_or(Target::None, Target::One),
+            candidates: DEFAULT_CANDIDATES.iter().filter_map(known).collect(),
+            fallback: Vec::new(),
+            encoder: Implementation::default(),
+            verify_with: Implementation::default(),
             verify: true,
-            verify_with: Verifier::default(),
             lossy: Lossy::Refused,
             near,
             quality,
@@ -79,9 +79,17 @@ impl Default for Compress {
 }
 
 impl Compress {
-    /// The transfer syntax to condense into; `None` keeps what came.
-    pub fn target(&self) -> Option<&'static TransferSyntax> {
-        self.to.0
+    /// The targets to condense into; `None` keeps what came.
+    pub fn choice(&self) -> Option<Choice> {
+        let candidates = match self.to {
+            Target::None => return None,
+            Target::One(syntax) => vec![syntax.0],
+            Target::Auto => self.candidates.iter().map(|syntax| syntax.0).collect(),
+        };
+        // What is wanted anyway need not be tried twice.
+        let fallback =
+            self.fallback.iter().map(|syntax| syntax.0).filter(|syntax| !candidates.contains(syntax));
+        Some(Choice { fallback: fallback.collect(), candidates })
     }
 
     /// What the encoder core is asked to do.
@@ -92,95 +100,83 @@ impl Compress {
             (ratios, _) => Layers::Ratios(ratios.to_vec()),
         };
         let Compress { near, quality, colour_transform, .. } = *self;
-        let parameters = Parameters { near, quality, layers, colour_transform };
-        let verify_with = self.target().and_then(|target| self.verifier(target)).map(str::to_owned);
-        Options { verify: self.verify, verify_with, lossy: self.lossy, parameters, ..Options::default() }
+        Options {
+            verify: self.verify,
+            lossy: self.lossy,
+            parameters: Parameters { near, quality, layers, colour_transform },
+            encoder: self.encoder.name().map(str::to_owned),
+            verify_with: self.verify_with.name().map(str::to_owned),
+            ..Options::default()
+        }
     }
 
-    /// The name of the decoder that is to prove frames of `target`, if one is asked for and reads it.
-    fn verifier(&self, target: &TransferSyntax) -> Option<&'static str> {
-        let name = self.verify_with.0?;
-        let reads = DECODERS.iter().any(|row| row.name() == name && row.transfer_syntax() == target.uid);
-        reads.then_some(name)
+    /// A target that changes samples, where that is refused.
+    pub fn refused_target(&self) -> Option<&'static TransferSyntax> {
+        // Whatever implementation makes it.
+        let options = Options { encoder: None, verify_with: None, ..self.options() };
+        let lossy = |target: &&TransferSyntax| changes_samples(target, &options);
+        self.targets().into_iter().find(lossy).filter(|_| self.lossy == Lossy::Refused)
+    }
+
+    fn targets(&self) -> Vec<&'static TransferSyntax> {
+        self.choice().map(|choice| [choice.candidates, choice.fallback].concat()).unwrap_or_default()
     }
 
     /// What contradicts itself, one sentence a fault, each beginning with its key.
     pub fn check(&self) -> Vec<String> {
-        let options = self.options();
         let mut faults = Vec::new();
-        if self.target().is_some_and(|target| changes_samples(target, &options))
-            && self.lossy == Lossy::Refused
-        {
-            let allowed = Lossy::Allowed.name();
-            faults.push(format!("to: {} changes samples, which needs lossy = {allowed:?}", self.to));
+        if let Some(target) = self.refused_target() {
+            let key = if self.to.syntax() == Some(target) { "to" } else { "fallback" };
+            let key = if self.to == Target::Auto { "candidates" } else { key };
+            let (target, allowed) = (target.keyword, Lossy::Allowed.name());
+            faults.push(format!("{key}: {target} changes samples, which needs lossy = {allowed:?}"));
         }
         if !self.ratios.is_empty() && !self.psnrs.is_empty() {
             faults.push("psnrs: there are ratios too, and only one of both can be aimed at".to_owned());
         }
-        if let Err(fault) = options.parameters.layers.check() {
+        if let Err(fault) = self.options().parameters.layers.check() {
             let key = if self.ratios.is_empty() { "psnrs" } else { "ratios" };
             faults.push(format!("{key}: {fault}"));
         }
         if !(1..=100).contains(&self.quality) {
             faults.push(format!("quality: {} is not between 1 and 100", self.quality));
         }
+        if self.to == Target::Auto {
+            if self.candidates.is_empty() {
+                faults.push("candidates: `auto` has nothing to choose from".to_owned());
+            }
+            let unsampled = self.candidates.iter().find(|target| encoders_of(target.0).next().is_none());
+            if let Some(target) = unsampled {
+                faults.push(format!("candidates: {target} has no frames of which a sample could be taken"));
+            }
+        }
+        faults.extend(self.unknown_implementations());
         faults
     }
-}
 
-impl std::str::FromStr for Verifier {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        if name.eq_ignore_ascii_case(ANY) {
-            return Ok(Self::default());
+    fn unknown_implementations(&self) -> Vec<String> {
+        let all = self.targets();
+        if all.is_empty() {
+            return Vec::new();
         }
-        let mut names: Vec<&str> = DECODERS.iter().map(|decoder| decoder.name()).collect();
-        names.sort_unstable();
-        names.dedup();
-        let known = names.iter().find(|known| **known == name).copied();
-        known.map(|known| Self(Some(known))).ok_or_else(|| {
-            format!("there is no decoder `{name}` to verify with; there are {} and `{ANY}`", names.join(", "))
-        })
-    }
-}
-
-impl std::str::FromStr for Target {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        if name.eq_ignore_ascii_case(NONE) {
-            return Ok(Self(None));
+        let mut faults = Vec::new();
+        let names = |of: fn(&TransferSyntax) -> Vec<&'static str>| {
+            let mut names: Vec<&str> = all.iter().flat_map(|syntax| of(syntax)).collect();
+            names.sort_unstable();
+            names.dedup();
+            names
+        };
+        let encoders = names(|syntax| encoders_of(syntax).map(|encoder| encoder.name()).collect());
+        let decoders = names(|syntax| decoders_of(syntax).map(|decoder| decoder.name()).collect());
+        for (key, wanted, known) in
+            [("encoder", &self.encoder, encoders), ("verify_with", &self.verify_with, decoders)]
+        {
+            if let Some(name) = wanted.name().filter(|name| !known.contains(name)) {
+                let targets: Vec<&str> = all.iter().map(|syntax| syntax.keyword).collect();
+                let (targets, known) = (targets.join(", "), known.join(", "));
+                faults.push(format!("{key}: there is no {name:?} for {targets}; there are {known}"));
+            }
         }
-        let writable = || targets().map(|syntax| syntax.keyword).collect::<Vec<_>>().join(", ");
-        let syntax = TransferSyntax::of_name(name).ok_or_else(|| {
-            format!("`{name}` is not a transfer syntax; we can write {}, or `{NONE}`", writable())
-        })?;
-        if !targets().any(|target| target == syntax) {
-            return Err(format!(
-                "we cannot write {}; we can write {}, or `{NONE}`",
-                syntax.keyword,
-                writable()
-            ));
-        }
-        Ok(Self(Some(syntax)))
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.map_or(NONE, |syntax| syntax.keyword))
-    }
-}
-
-impl<'de> Deserialize<'de> for Verifier {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for Target {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        faults
     }
 }

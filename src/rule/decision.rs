@@ -46,8 +46,13 @@ impl Rules {
 
     /// What is done with an instance of which this is known.
     pub fn decide(&self, facts: &Facts<'_>) -> &Decision {
-        let decided = self.rules.iter().find(|(rule, _)| rule.fits(facts));
+        let decided = self.rules.iter().find(|(rule, _)| rule.unmet(facts).is_none());
         decided.map_or(&self.otherwise, |(_, decision)| decision)
+    }
+
+    /// Every rule in its order, with the first condition that such an instance does not meet; none where the rule fits.
+    pub fn verdicts(&self, facts: &Facts<'_>) -> impl Iterator<Item = (&str, Option<&'static str>)> {
+        self.rules.iter().map(|(rule, _)| (rule.name.as_str(), rule.unmet(facts)))
     }
 
     /// All that can be decided: one for each rule in their order, and last the one where no rule fits.
@@ -74,6 +79,7 @@ fn each_once<'n>(names: impl Iterator<Item = &'n String>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dicom::TransferSyntax;
     use serde::Deserialize;
 
     /// `[compress]` and rules as a file has them.
@@ -136,6 +142,8 @@ mod tests {
         ] {
             let rules = rules(&format!("[[rule]]\nname = 'x'\n{condition}\n"));
             assert_eq!(rules.decide(&facts).rule.is_some(), fits, "{condition} {facts:?}");
+            let unmet = rules.verdicts(&facts).next().unwrap().1;
+            assert!(unmet.map_or(fits, |name| !fits && condition.contains(name)), "{condition}: {unmet:?}");
         }
     }
 
@@ -148,7 +156,7 @@ mod tests {
         );
         let first = rules.decide(&facts());
         assert_eq!(first.rule.as_deref(), Some("first"));
-        assert_eq!(first.compress.target().unwrap().keyword, "RLELossless");
+        assert_eq!(first.compress.to.syntax().unwrap().keyword, "RLELossless");
         assert!(!first.compress.verify, "inherited");
         assert_eq!(
             (&first.forward[..], first.priority),
@@ -156,7 +164,7 @@ mod tests {
         );
         let second = rules.decide(&Facts { modality: "MR", ..facts() });
         assert_eq!(second.rule.as_deref(), Some("second"));
-        assert_eq!(second.compress.target().unwrap().keyword, "JPEGLSLossless", "inherited");
+        assert_eq!(second.compress.to.syntax().unwrap().keyword, "JPEGLSLossless", "inherited");
         assert!(second.compress.verify && second.forward.is_empty() && second.priority == Priority::High);
     }
 
@@ -165,8 +173,27 @@ mod tests {
         let rules =
             rules("[compress]\nto = 'none'\n[[rule]]\nname = 'x'\nmodality = ['MG']\nforward = ['a']\n");
         let decision = rules.decide(&facts());
-        assert_eq!((&decision.rule, decision.compress.target(), &decision.forward), (&None, None, &vec![]));
+        assert_eq!((&decision.rule, decision.compress.choice(), &decision.forward), (&None, None, &vec![]));
         assert!(rules.forward_anything());
+    }
+
+    #[test]
+    fn the_targets_are_tried_in_their_order() {
+        let chosen = |text: &str| {
+            let rules = rules(text);
+            let choice = rules.decide(&facts()).compress.choice().unwrap();
+            let names = |syntaxes: &[&'static TransferSyntax]| -> Vec<&'static str> {
+                syntaxes.iter().map(|syntax| syntax.keyword).collect()
+            };
+            (names(&choice.candidates), names(&choice.fallback))
+        };
+        assert_eq!(chosen(""), (vec!["JPEGLSLossless"], vec![]));
+        let fallback = "[compress]\nfallback = ['RLELossless', 'JPEGLSLossless']\n";
+        assert_eq!(chosen(fallback), (vec!["JPEGLSLossless"], vec!["RLELossless"]));
+        let inherited = format!("{fallback}[[rule]]\nname = 'x'\nto = 'RLELossless'\n");
+        assert_eq!(chosen(&inherited), (vec!["RLELossless"], vec!["JPEGLSLossless"]));
+        let auto = "[compress]\nto = 'auto'\n[[rule]]\nname = 'x'\ncandidates = ['RLELossless', 'JPEG2000Lossless']\n";
+        assert_eq!(chosen(auto), (vec!["RLELossless", "JPEG2000Lossless"], vec![]));
     }
 
     #[test]
@@ -187,6 +214,8 @@ mod tests {
             ("transfer_syntax = ['']", "no transfer syntax"),
             ("from = ['10.1']", "range of addresses"),
             ("to = 'MPEG2MPML'", "cannot write"),
+            ("fallback = ['none']", "not a transfer syntax"),
+            ("encoder = 'fastest'", "no implementation"),
             ("modalities = ['CT']", "modalities"),
             ("priority = 'urgent'", "urgent"),
         ] {

@@ -7,9 +7,11 @@ mod condition;
 mod decision;
 mod facts;
 mod one_rule;
+mod target;
 
-pub use compress::{Compress, Otherwise, Target, Verifier};
+pub use compress::{Compress, Otherwise};
 pub use condition::{OneOf, SopClassPattern, TransferSyntaxPattern};
 pub use decision::{Decision, Rules};
 pub use facts::Facts;
 pub use one_rule::Rule;
+pub use target::{Implementation, Target, Writable};

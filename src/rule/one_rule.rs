@@ -1,8 +1,9 @@
 //! One `[[rule]]` of the configuration: for which instances it is, and what it says about them.
 
-use super::compress::{Compress, Otherwise, Target, Verifier};
+use super::compress::{Compress, Otherwise};
 use super::condition::{OneOf, SopClassPattern, TransferSyntaxPattern};
 use super::facts::Facts;
+use super::target::{Implementation, Target, Writable};
 use crate::codec::Lossy;
 use crate::dicom::Wildcard;
 use crate::net::{AddressRange, Priority};
@@ -43,6 +44,14 @@ pub struct Rule {
 
     /// Instead of `compress.to`.
     pub to: Option<Target>,
+    /// Instead of `compress.candidates`.
+    pub candidates: Option<Vec<Writable>>,
+    /// Instead of `compress.fallback`.
+    pub fallback: Option<Vec<Writable>>,
+    /// Instead of `compress.encoder`.
+    pub encoder: Option<Implementation>,
+    /// Instead of `compress.verify_with`.
+    pub verify_with: Option<Implementation>,
     /// Instead of `compress.verify`.
     pub verify: Option<bool>,
     /// Instead of `compress.lossy`.
@@ -57,8 +66,6 @@ pub struct Rule {
     pub psnrs: Option<Vec<f32>>,
     /// Instead of `compress.colour_transform`.
     pub colour_transform: Option<bool>,
-    /// Instead of `compress.verify_with`.
-    pub verify_with: Option<Verifier>,
     /// Instead of `compress.otherwise`.
     pub otherwise: Option<Otherwise>,
     /// The names of the peers that the instance is forwarded to.
@@ -70,16 +77,30 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Whether an instance meets all conditions.
-    pub(super) fn fits(&self, facts: &Facts<'_>) -> bool {
-        self.calling.admits_text(facts.calling)
-            && self.called.admits_text(facts.called)
-            && self.from.admits(|range| facts.from.is_some_and(|address| range.contains(address)))
-            && self.sop_class.admits(|class| class.0.matches(facts.sop_class))
-            && self.transfer_syntax.admits(|syntax| syntax.0.matches(facts.transfer_syntax))
-            && self.modality.admits_text(facts.modality)
-            && self.station_name.admits_text(facts.station_name)
-            && self.body_part.admits_text(facts.body_part)
+    /// The first condition that an instance does not meet; none where the rule fits.
+    pub(super) fn unmet(&self, facts: &Facts<'_>) -> Option<&'static str> {
+        let from = |range: &AddressRange| facts.from.is_some_and(|address| range.contains(address));
+        let syntax = |syntax: &TransferSyntaxPattern| syntax.0.matches(facts.transfer_syntax);
+        let conditions = [
+            ("calling", self.calling.admits_text(facts.calling)),
+            ("called", self.called.admits_text(facts.called)),
+            ("from", self.from.admits(from)),
+            ("sop_class", self.sop_class.admits(|class| class.0.matches(facts.sop_class))),
+            ("transfer_syntax", self.transfer_syntax.admits(syntax)),
+            ("modality", self.modality.admits_text(facts.modality)),
+            ("station_name", self.station_name.admits_text(facts.station_name)),
+            ("body_part", self.body_part.admits_text(facts.body_part)),
+        ];
+        conditions.into_iter().find(|(_, met)| !met).map(|(name, _)| name)
+    }
+
+    /// What contradicts itself in it, one sentence a fault, each beginning with its key.
+    pub fn check(&self, inherited: &Compress) -> Vec<String> {
+        let mut own = self.compress(inherited);
+        // What is inherited counts where it fits, and is no fault where it does not.
+        own.encoder = self.encoder.clone().unwrap_or_default();
+        own.verify_with = self.verify_with.clone().unwrap_or_default();
+        own.check()
     }
 
     /// What `[compress]` becomes for its instances: its own settings where it has them.
@@ -87,8 +108,11 @@ impl Rule {
         // Taken apart by name, so that a setting that is added to `[compress]` is not forgotten here.
         let Compress {
             to,
-            verify,
+            candidates,
+            fallback,
+            encoder,
             verify_with,
+            verify,
             lossy,
             near,
             quality,
@@ -106,6 +130,10 @@ impl Rule {
         };
         Compress {
             to: self.to.unwrap_or(to),
+            candidates: self.candidates.clone().unwrap_or(candidates),
+            fallback: self.fallback.clone().unwrap_or(fallback),
+            encoder: self.encoder.clone().unwrap_or(encoder),
+            verify_with: self.verify_with.clone().unwrap_or(verify_with),
             verify: self.verify.unwrap_or(verify),
             lossy: self.lossy.unwrap_or(lossy),
             near: self.near.unwrap_or(near),
@@ -113,7 +141,6 @@ impl Rule {
             ratios,
             psnrs,
             colour_transform: self.colour_transform.unwrap_or(colour_transform),
-            verify_with: self.verify_with.unwrap_or(verify_with),
             otherwise: self.otherwise.unwrap_or(otherwise),
         }
     }

@@ -185,6 +185,12 @@ pub(super) fn random_name() -> io::Result<OsString> {
 /// How the name of an unfinished file ends.
 pub(super) const DRAFT_SUFFIX: &str = ".part";
 
+/// Whether a file of this name is a draft: 32 hexadecimal digits and the suffix.
+pub fn is_draft(name: &OsStr) -> bool {
+    let digits = name.as_bytes().strip_suffix(DRAFT_SUFFIX.as_bytes());
+    digits.is_some_and(|digits| digits.len() == 32 && digits.iter().all(u8::is_ascii_hexdigit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,6 +209,16 @@ mod tests {
         for name in ["directory", "link", "fifo"] {
             let error = directory.open_file(name.as_ref()).unwrap_err();
             assert!(matches!(error, StoreError::Occupied { .. }), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_draft_is_known_by_its_name() {
+        assert!(is_draft(&random_name().unwrap()));
+        for name in
+            ["x.part", "0123456789abcdef0123456789abcdeg.part", "0123456789abcdef0123456789abcdef", ".part"]
+        {
+            assert!(!is_draft(name.as_ref()), "{name}");
         }
     }
 

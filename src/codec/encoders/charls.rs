@@ -75,6 +75,10 @@ impl Encoder for JpegLs {
         ImagePixel { planar: 0, ..image.clone() }
     }
 
+    fn options(&self) -> &'static [&'static str] {
+        if self.transfer_syntax == uids::JPEG_LS_LOSSLESS { &[] } else { &["--near"] }
+    }
+
     fn exactness(&self, parameters: &Parameters) -> Exactness {
         match self.near(parameters) {
             0 => Exactness::Exact,

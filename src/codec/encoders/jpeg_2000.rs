@@ -64,6 +64,13 @@ impl Encoder for Jpeg2000 {
         ImagePixel { planar: 0, photometric, ..image.clone() }
     }
 
+    fn options(&self) -> &'static [&'static str] {
+        match self.transfer_syntax() {
+            uids::JPEG_2000_LOSSLESS => &["--no-colour-transform"],
+            _ => &["--ratios", "--psnrs", "--no-colour-transform"],
+        }
+    }
+
     fn exactness(&self, parameters: &Parameters) -> Exactness {
         match self.layers(parameters) {
             Layers::Everything => Exactness::Exact,
