@@ -4,7 +4,7 @@ use super::outcome::{CommandError, Outcome};
 use super::parameter_arguments::ParameterArguments;
 use super::transcode::{self, Places};
 use super::transcode_file::How;
-use crate::codec::{Lossy, Recompress, native_targets};
+use crate::codec::{Lossy, Recompress, native_targets, targets};
 use crate::dicom::{OffsetTable, TransferSyntax};
 use crate::rule::{Compress, Implementation, Target, Writable};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -119,10 +119,12 @@ impl Arguments {
     }
 }
 
-/// What `--to` accepts: a syntax that there is an encoder for, or `auto`.
+/// What `--to` accepts: a syntax that compresses, or `auto`.
 fn target(name: &str) -> Result<Target, String> {
-    let native = TransferSyntax::of_name(name);
-    if native.is_some_and(|syntax| native_targets().any(|target| target == syntax)) {
+    let named = TransferSyntax::of_name(name);
+    let only_native =
+        |syntax| native_targets().any(|native| native == syntax) && !targets().any(|target| target == syntax);
+    if named.is_some_and(only_native) {
         return Err("it is not compressed; `condenser decompress` writes it".to_owned());
     }
     match name.parse()? {
