@@ -23,6 +23,7 @@ import numpy as np
 import part10
 from elements import Element, Encoding
 from pydicom import dcmread
+from pydicom.encaps import generate_frames
 from pydicom.pixels import pixel_array
 
 PIXELS = (elements.PIXEL_DATA, *elements.OFFSET_TABLES, 0x7FE00003)
@@ -81,9 +82,24 @@ def samples_before(path: Path, syntax: str) -> np.ndarray:
     if syntax not in BY_DCMTK:
         return samples(path)
     native = path.with_suffix(".dcmdjpeg")
-    if said := complains("dcmdjpeg", str(path), str(native)):
+    # Told nothing, dcmdjpeg believes «RGB»; but components that share samples between pixels are Y, Cb and Cr.
+    colours = "--conv-always" if shares_samples(path) else "--conv-photometric"
+    if said := complains("dcmdjpeg", colours, str(path), str(native)):
         raise ValueError(said)
     return samples(native)
+
+
+def shares_samples(path: Path) -> bool:
+    """Whether the first frame has three components of which the later ones have fewer samples (ISO/IEC 10918-1 B.2.2)."""
+    data_set = dcmread(path)
+    frame = next(generate_frames(data_set.PixelData, number_of_frames=int(data_set.get("NumberOfFrames") or 1)))
+    at = 2
+    while at + 4 < len(frame) and frame[at] == 0xFF:
+        if frame[at + 1] in (0xC0, 0xC1):
+            factors = frame[at + 11 : at + 4 + 6 + 3 * frame[at + 9] : 3]
+            return len(factors) == 3 and len(set(factors)) > 1
+        at += 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
+    return False
 
 
 def complains(*command: str) -> str:
