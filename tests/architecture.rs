@@ -105,6 +105,74 @@ fn comments_strings_and_tests_do_not_count_as_imports() {
     assert_eq!(violations(&tree), Vec::<String>::new());
 }
 
+/// Each row of the inventory in SECURITY.md: file, uses of the word, why, and the tests that hold it.
+#[test]
+fn the_inventory_of_unsafe_code_is_true() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let policy = fs::read_to_string(root.join("SECURITY.md")).expect("SECURITY.md");
+    let listed: BTreeMap<&str, (&str, &str)> = policy
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `src/")?.strip_suffix(" |"))
+        .map(|row| {
+            let cells: Vec<&str> = row.split(" | ").collect();
+            let [file, uses, _, tests] = cells[..] else { panic!("not four cells: {row}") };
+            (file.trim_end_matches('`'), (uses, tests))
+        })
+        .collect();
+    let tree = read_tree(&root.join("src"));
+    let mut counted = BTreeMap::new();
+    for (file, text) in &tree {
+        let uses = words(&without_tests(&without_comments(text)), "unsafe");
+        if uses > 0 {
+            counted.insert(file.as_str(), uses.to_string());
+        }
+        assert_eq!(unexplained(text), None, "{file}: unsafe without `// SAFETY:` before it");
+    }
+    let shown: BTreeMap<&str, String> =
+        listed.iter().map(|(file, (uses, _))| (*file, (*uses).to_owned())).collect();
+    assert_eq!(shown, counted, "SECURITY.md, \"Unsafe code\", is out of date");
+    for (file, (_, tests)) in listed {
+        for test in tests.split(", ").map(|name| name.trim_matches('`')) {
+            assert!(tree[file].contains(&format!("fn {test}(")), "{file} has no test {test}");
+        }
+    }
+}
+
+#[test]
+fn unsafe_code_without_its_reason_is_found() {
+    let of = |text: &str| unexplained(text);
+    assert_eq!(of("//! U.\n// SAFETY: none is asked for.\nunsafe { f() };\n"), None);
+    assert_eq!(of("// SAFETY: two\n// lines.\nlet a = match b {\n    _ => unsafe { f() },\n};\n"), None);
+    assert_eq!(of("// unsafe { in a comment }\nlet a = 1;\n"), None);
+    assert_eq!(of("//! U.\nlet a = unsafe { f() };\n"), Some(2));
+    assert_eq!(of("// SAFETY: long ago.\nf();\ng();\nh();\ni();\nj();\nunsafe { k() };\n"), Some(7));
+    assert_eq!(words("unsafe unsafely #[unsafe_op] x.unsafe{", "unsafe"), 2);
+}
+
+/// The first line, counted from 1, of an unsafe block that no `// SAFETY:` stands within four lines of code before.
+fn unexplained(text: &str) -> Option<usize> {
+    let lines: Vec<&str> = text.lines().collect();
+    let is_comment = |line: &str| line.trim_start().starts_with("//");
+    (0..lines.len()).filter(|at| !is_comment(lines[*at]) && lines[*at].contains("unsafe {")).find_map(|at| {
+        let mut code = 0;
+        for line in lines[..at].iter().rev() {
+            if line.contains("// SAFETY:") {
+                return None;
+            }
+            code += usize::from(!is_comment(line));
+            if code > 3 {
+                break;
+            }
+        }
+        Some(at + 1)
+    })
+}
+
+/// How often a word stands alone.
+fn words(code: &str, word: &str) -> usize {
+    code.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|found| *found == word).count()
+}
+
 fn sound_tree() -> Tree {
     [
         ("main.rs", "//! M.\nfn main() { condenser::cli::run(); }\n"),

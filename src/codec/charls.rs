@@ -1,7 +1,7 @@
 //! CharLS behind a safe face: encodes and decodes one JPEG-LS frame (ISO/IEC 14495-1, PS3.5 A.4.3) by its C API.
 //!
-//! The only `unsafe` code of the encoder core. CharLS catches its own C++ exceptions at the C API and returns error codes;
-//! every handle is destroyed by `Drop`, so an error leaks nothing.
+//! CharLS catches its own C++ exceptions at the C API and returns error codes; every handle is destroyed by `Drop`, so an
+//! error leaks nothing.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
