@@ -11,15 +11,20 @@ use crate::made::{CT, Image};
 use condenser::dicom::{TransferSyntax, VERIFICATION, uids};
 use condenser::net::{ProposedContext, Requestor, RequestorOptions, Status};
 use rustix::process::{Pid, Signal, kill_process};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 /// A node in a process of its own, killed when the test ends before it does.
 pub struct Process {
     pub child: Child,
-    log: BufReader<ChildStderr>,
+    /// Its lines, each with its end, as a thread reads them.
+    log: Receiver<String>,
+    /// Those that were passed over.
+    passed: Vec<String>,
     pub address: SocketAddr,
     /// What it logged before it listened.
     pub opening: String,
@@ -29,18 +34,17 @@ impl Process {
     /// Starts a node and waits until it listens.
     pub fn start(store: &Path, more: &[&str]) -> Self {
         let mut child = serve(store, more).stderr(Stdio::piped()).spawn().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let (mut line, mut opening) = (String::new(), String::new());
+        let log = lines(child.stderr.take().unwrap());
+        let mut opening = String::new();
         let address = loop {
-            line.clear();
-            assert_ne!(log.read_line(&mut line).unwrap(), 0, "the node ended before it listened: {opening}");
+            let line = log.recv().unwrap_or_else(|_| panic!("the node ended before it listened: {opening}"));
             if line.contains("listening") {
                 let from = line.find("address=").expect("the line names the address") + "address=".len();
                 break line[from..].split_whitespace().next().unwrap().parse().unwrap();
             }
             opening.push_str(&line);
         };
-        Self { child, log, address, opening }
+        Self { child, log, passed: Vec::new(), address, opening }
     }
 
     pub fn connect(&self) -> Requestor {
@@ -59,23 +63,32 @@ impl Process {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Reads the log up to the first line that holds all of these texts, and gives that line.
+    /// Gives the first line that holds all of these texts and was not given yet: what several threads log has no order.
     pub fn wait_for(&mut self, texts: &[&str]) -> String {
-        let (mut line, mut before) = (String::new(), String::new());
+        let holds_all = |line: &String| texts.iter().all(|text| line.contains(text));
+        if let Some(place) = self.passed.iter().position(holds_all) {
+            return self.passed.remove(place);
+        }
         loop {
-            line.clear();
-            assert_ne!(self.log.read_line(&mut line).unwrap(), 0, "never logged: {texts:?}; but\n{before}");
-            if texts.iter().all(|text| line.contains(text)) {
+            let line = self.log.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|end| {
+                panic!("never logged: {texts:?} ({end}); but\n{}", self.passed.concat())
+            });
+            if holds_all(&line) {
                 return line;
             }
-            before.push_str(&line);
+            self.passed.push(line);
         }
     }
 
-    /// Waits for the end; gives the rest of the log.
+    /// Whether such a line was passed over.
+    pub fn has_logged(&self, texts: &[&str]) -> bool {
+        self.passed.iter().any(|line| texts.iter().all(|text| line.contains(text)))
+    }
+
+    /// Waits for the end; gives all of the log that nobody has waited for.
     pub fn ended(mut self) -> (ExitStatus, String) {
-        let mut rest = String::new();
-        self.log.read_to_string(&mut rest).unwrap();
+        let rest = self.passed.drain(..).chain(self.log.iter()).collect();
         (self.child.wait().unwrap(), rest)
     }
 }
@@ -85,6 +98,23 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Nothing that a test waits for takes so long: it will not come.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+fn lines(stderr: ChildStderr) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    let mut reader = BufReader::new(stderr);
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        while reader.read_line(&mut line).is_ok_and(|length| length > 0) {
+            if sender.send(std::mem::take(&mut line)).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
 }
 
 pub fn serve(store: &Path, more: &[&str]) -> Command {
