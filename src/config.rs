@@ -35,6 +35,10 @@ pub struct Config {
     /// The names of peers that every instance is forwarded to, whatever its rule says: those of the command line.
     #[serde(skip)]
     pub always: Vec<String>,
+    /// The program that decodes what came compressed, in processes of their own: one that knows the hidden command of
+    /// `condenser`. Without it, as in the program of somebody who uses the library, nothing that came compressed is encoded anew.
+    #[serde(skip)]
+    pub decoder: Option<PathBuf>,
     /// Where the queue of deliveries is kept.
     pub queue: queue::Config,
     /// How the node logs.
@@ -193,7 +197,7 @@ fn source_name(path: Option<&Path>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::Layers;
+    use crate::codec::{Layers, Recompress};
 
     fn parse(text: &str) -> Result<Config, String> {
         let config: Config = toml::from_str(text).map_err(|error| error.to_string())?;
@@ -261,6 +265,25 @@ mod tests {
         assert_eq!(config.compress.options().parameters.layers, Layers::Everything);
         let error = parse("[compress]\nlossy = \"yes\"\n").unwrap_err();
         assert!(error.contains("refused, allowed, allowed-for-mammography"), "{error}");
+    }
+
+    #[test]
+    fn what_came_compressed_is_left_alone_unless_something_else_is_said() {
+        assert_eq!(Compress::default().options().recompress, Recompress::Never);
+        let config =
+            parse("[compress]\nrecompress = 'lossless-only'\n[[rule]]\nname = 'x'\nrecompress = 'always'\n");
+        let config = config.unwrap();
+        let which: Vec<_> = config.rules().decisions().map(|decision| decision.compress.recompress).collect();
+        assert_eq!(which, [Recompress::Always, Recompress::LosslessOnly]);
+        for (settings, expected) in [
+            ("recompress = 'sometimes'", "never, lossless-only, always"),
+            ("decode_within = '0 s'", "compress.decode_within: no frame"),
+            ("decode_frame_within = '0 s'", "compress.decode_frame_within: no frame"),
+            ("decode_memory = '1 MiB'", "compress.decode_memory: less than 64 MiB"),
+        ] {
+            let error = parse(&format!("[compress]\n{settings}\n")).unwrap_err();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 
     #[test]

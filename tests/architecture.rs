@@ -391,7 +391,11 @@ fn expand<'t>(text: &'t str, base: &[String], found: &mut Vec<Vec<String>>) -> &
                 group = expand(group, &path, found).trim_start();
                 match group.strip_prefix(',') {
                     Some(more) if !more.trim_start().starts_with('}') => group = more,
-                    Some(more) => group = more.trim_start(),
+                    Some(more) => {
+                        // A comma behind the last one.
+                        group = more.trim_start();
+                        break;
+                    }
                     None => break,
                 }
             }

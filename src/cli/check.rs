@@ -2,6 +2,7 @@
 
 use super::outcome::{CommandError, Outcome};
 use super::text::Shown;
+use crate::codec::Recompress;
 use crate::config::Config;
 use crate::net::Tls;
 use crate::rule::{Target, Writable};
@@ -58,7 +59,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
             [] => String::new(),
             fallback => format!(", else {}", names(fallback)),
         };
-        write!(out, "condenses   {}: to {}{of}{otherwise}{verified}", Shown(whose), decision.compress.to)?;
+        let recompressed = match decision.compress.recompress {
+            Recompress::Never => "",
+            Recompress::LosslessOnly => ", what came compressed without loss too",
+            Recompress::Always => ", what came compressed too, with loss or without",
+        };
+        let to = decision.compress.to;
+        write!(out, "condenses   {}: to {to}{of}{otherwise}{verified}{recompressed}", Shown(whose))?;
         match &decision.forward[..] {
             [] => writeln!(out)?,
             peers => writeln!(

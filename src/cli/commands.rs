@@ -1,7 +1,10 @@
 //! The table of commands: what `condenser` can be asked for, and who answers.
 
 use super::outcome::exit_code;
-use super::{check, compress, decompress, echo, explain, fsck, inspect, queue, send, serve, syntaxes};
+use super::{
+    check, compress, decode_for_node, decompress, echo, explain, fsck, inspect, queue, send, serve, syntaxes,
+};
+use crate::node::DECODE_FOR_NODE;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -27,6 +30,9 @@ enum Command {
     Check(check::Arguments),
     /// Compress files and folders losslessly, without a node.
     Compress(compress::Arguments),
+    /// Decode frames for a node: what it starts itself where `recompress` asks for it.
+    #[command(name = DECODE_FOR_NODE, hide = true)]
+    DecodeForNode(decode_for_node::Arguments),
     /// Write compressed files and folders native again, without a node.
     Decompress(decompress::Arguments),
     /// Tell what a node would do with a file, and why.
@@ -59,6 +65,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Compress(arguments) => compress::run(&arguments),
+        Command::DecodeForNode(arguments) => decode_for_node::run(&arguments),
         Command::Decompress(arguments) => decompress::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Echo(arguments) => echo::run(&arguments),

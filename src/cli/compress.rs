@@ -136,5 +136,5 @@ fn target(name: &str) -> Result<Target, String> {
 /// What `--recompress` accepts.
 fn recompress() -> impl TypedValueParser<Value = Recompress> {
     let names = Recompress::ALL.iter().map(|which| which.name());
-    PossibleValuesParser::new(names).map(|name| Recompress::of_name(&name).unwrap_or_default())
+    PossibleValuesParser::new(names).map(|name| name.parse().unwrap_or_default())
 }

@@ -1,24 +1,27 @@
 //! `condenser explain`: what a node would do with a file, and why: which rule, which row of PS3.5 8.2, which changes.
 
 use super::changes::{Change, changes};
+use super::decode_for_node::PROGRAM;
 use super::inspect::json_line;
 use super::instance_file::{Contents, Elements, InstanceFile};
 use super::outcome::{CommandError, Outcome};
 use super::peer::DEFAULT_AE_TITLE;
 use super::text::{Shown, bytes, shown};
 use crate::codec::{
-    self, Choice, CompressError, Instance, Options, Pair, Reason, native_image_of, profile_row, suitable,
+    self, Choice, CompressError, Instance, Options, Pair, Reason, Recompress, native_image_of, profile_row,
+    suitable,
 };
 use crate::config::Config;
 use crate::dicom::{FileMeta, ImagePixel, Limits, StorageClass, Tag, TransferSyntax};
-
-use crate::rule::{Decision, Facts, Otherwise};
+use crate::node::Decoding;
+use crate::rule::{Decision, Facts};
 use crate::store::{Directory, FileSource};
 use serde::Serialize;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The arguments of `condenser explain`.
 #[derive(Debug, clap::Args)]
@@ -64,6 +67,8 @@ struct Explanation {
     rule: Option<String>,
     /// What the node is to condense to: a keyword, `auto` or `none`.
     to: String,
+    /// Which images that came compressed it is to encode anew: `never`, `lossless-only` or `always`.
+    recompress: &'static str,
     /// The targets that it may become, in the order in which they are named.
     targets: Vec<TargetVerdict>,
     /// `condensed`, `kept` or `refused`.
@@ -150,6 +155,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
             .collect(),
         rule: decision.rule.clone(),
         to: decision.compress.to.to_string(),
+        recompress: decision.compress.recompress.name(),
         targets: Vec::new(),
         outcome: "kept",
         condensed: None,
@@ -161,7 +167,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
         facts: known,
     };
     if let Some(choice) = decision.compress.choice() {
-        let options = decision.compress.options();
+        let mut options = decision.compress.options();
+        if options.recompress != Recompress::Never {
+            // As the node does: the same limits may leave the instance as it is.
+            let decoding = Arc::new(Decoding::new(Some(PROGRAM.into())));
+            options.decoding = Some(decoding.of_instance(&decision.compress));
+        }
         for target in choice.candidates.iter().chain(&choice.fallback) {
             explanation.targets.push(TargetVerdict::of(&instance, target, &options)?);
         }
@@ -272,8 +283,7 @@ impl Explanation {
                 self.changes = changes(instance, meta, &FileSource::new(file)?)?;
             }
             Err(CompressError::Kept(reason)) => {
-                let refused =
-                    decision.compress.otherwise == Otherwise::Refuse && !reason.is_nothing_to_condense();
+                let refused = instance.received.is_some_and(|came| decision.compress.refuses(came, &reason));
                 self.outcome = if refused { "refused" } else { "kept" };
                 (self.reason, self.explanation) = (Some(reason.name()), Some(reason.to_string()));
             }
@@ -314,6 +324,9 @@ impl Explanation {
             row("rule", "none fits: [compress] alone decides".to_owned())?;
         }
         row("to", self.to.clone())?;
+        if self.recompress != Recompress::Never.name() {
+            row("", format!("what came compressed too: {}", self.recompress))?;
+        }
         for target in &self.targets {
             row("", target.sentence())?;
         }

@@ -4,6 +4,7 @@ mod changes;
 mod check;
 mod commands;
 mod compress;
+mod decode_for_node;
 mod decompress;
 mod echo;
 mod explain;

@@ -1,5 +1,6 @@
 //! `condenser serve`: runs a node.
 
+use super::decode_for_node::PROGRAM;
 use super::outcome::{CommandError, Outcome};
 use super::peer::Peer;
 use crate::config::{Config, ConfigError};
@@ -92,6 +93,7 @@ impl Arguments {
             config.store.durability = durability;
         }
         config.compress.verify &= !self.no_verify;
+        config.decoder = Some(PROGRAM.into());
         for peer in &self.forward {
             let name = peer.to_string();
             config.peer.push(PeerConfig::new(&name, peer.called(), peer.address()));

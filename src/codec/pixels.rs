@@ -41,11 +41,11 @@ impl<'s> Pixels<'s> {
         let unusable = |error: &dyn std::fmt::Display| kept(Reason::ImagePixelUnusable(error.to_string()));
         if instance.is_encapsulated() {
             let pixels = DecodedPixels::of(instance, received.clone(), options)?;
-            fits(&pixels.native).map_err(kept)?;
+            fits(pixels.native()).map_err(kept)?;
             return Ok(Pixels {
                 received,
-                image: pixels.native.clone(),
-                native_bytes: pixels.native.native_bytes().map_err(|error| unusable(&error))?,
+                image: pixels.native().clone(),
+                native_bytes: pixels.native().native_bytes().map_err(|error| unusable(&error))?,
                 decoded_by: Some(pixels.decoder()),
                 witness: pixels.witness(),
                 source: Box::new(pixels),

@@ -1,6 +1,7 @@
 //! Why an instance is kept as it was received instead of being compressed: each with a stable name and a sentence.
 
 use super::encoder::EncodeError;
+use super::not_decoded::NotDecoded;
 use super::verify::VerifyError;
 
 /// Why an instance is kept as it was received.
@@ -237,6 +238,18 @@ impl Reason {
         )
     }
 
+    /// What became of the decoder elsewhere, where that has failed and not only refused a codestream: somebody should look.
+    pub fn lost_decoder(&self) -> Option<&NotDecoded> {
+        match self {
+            Reason::DecodeFailed { error: VerifyError::Elsewhere { error, .. }, .. }
+                if !matches!(error, NotDecoded::Refused(_)) =>
+            {
+                Some(error)
+            }
+            _ => None,
+        }
+    }
+
     /// A stable name in snake case, for metrics, logs and receipts.
     pub fn name(&self) -> &'static str {
         match self {
@@ -249,6 +262,7 @@ impl Reason {
             Reason::AlreadyCompressed => "already_compressed",
             Reason::LossyCompressed => "lossy_compressed",
             Reason::FragmentsUnusable(_) => "fragments_unusable",
+            Reason::DecodeFailed { error: VerifyError::Elsewhere { error, .. }, .. } => error.name(),
             Reason::DecodeFailed { .. } => "decode_failed",
             Reason::TooLongForNative { .. } => "too_long_for_native",
             Reason::NoPixelData => "no_pixel_data",

@@ -1,6 +1,7 @@
 //! What is asked of a compression, and what is told of it: options, report, error.
 
 use super::deviation::Deviation;
+use super::frame_decoder::DecodeElsewhere;
 use super::lossy::Lossy;
 use super::parameters::{Exactness, Parameters};
 use super::pool::PoolError;
@@ -8,7 +9,10 @@ use super::reason::Reason;
 use crate::dicom::{
     DataSetError, DataSetErrorKind, EncapsulationError, OffsetTable, RewriteError, TransferSyntax, Uid,
 };
+use serde::Deserialize;
 use std::io;
+use std::str::FromStr;
+use std::sync::Arc;
 
 /// How to compress.
 #[derive(Debug, Clone)]
@@ -29,12 +33,16 @@ pub struct Options {
     pub lossy: Lossy,
     /// Whether pixel data that came compressed is decoded and encoded anew.
     pub recompress: Recompress,
+    /// Where pixel data that came compressed is decoded; `None` decodes it here. Somebody else's codestreams are hostile until
+    /// they are decoded: whoever takes them from a network wants another process.
+    pub decoding: Option<Arc<dyn DecodeElsewhere>>,
     /// Whether the YCbCr of lossy JPEG is decoded to YBR_FULL instead of RGB.
     pub keep_ybr: bool,
 }
 
 /// Which pixel data that came compressed is decoded and encoded anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Recompress {
     /// None: it stays as it came.
     #[default]
@@ -57,10 +65,25 @@ impl Recompress {
             Recompress::Always => "always",
         }
     }
+}
 
-    /// The choice with this name.
-    pub fn of_name(name: &str) -> Option<Recompress> {
-        Recompress::ALL.iter().copied().find(|which| which.name() == name)
+impl TryFrom<String> for Recompress {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Recompress, String> {
+        name.parse()
+    }
+}
+
+impl FromStr for Recompress {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Recompress, String> {
+        let choice = Recompress::ALL.iter().copied().find(|which| which.name() == name);
+        choice.ok_or_else(|| {
+            let names: Vec<&str> = Recompress::ALL.iter().map(|which| which.name()).collect();
+            format!("`{name}` is none of {}", names.join(", "))
+        })
     }
 }
 
@@ -75,6 +98,7 @@ impl Default for Options {
             may_grow: false,
             lossy: Lossy::default(),
             recompress: Recompress::default(),
+            decoding: None,
             keep_ybr: false,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::deviation::Deviation;
 use super::encoder::{Coded, DecodeError, Decoder};
+use super::not_decoded::NotDecoded;
 use super::parameters::Exactness;
 use super::scratch::{self, Buffer};
 
@@ -15,6 +16,14 @@ pub enum VerifyError {
         decoder: &'static str,
         /// What the decoder says.
         error: DecodeError,
+    },
+    /// It was to be decoded elsewhere, and was not.
+    #[error("{decoder} gives no cells: {error}")]
+    Elsewhere {
+        /// The decoder's name.
+        decoder: &'static str,
+        /// Why not.
+        error: NotDecoded,
     },
     /// It decodes to other cells.
     #[error("{decoder} decodes it to other cells, the first at byte {offset} of the frame")]
@@ -69,12 +78,8 @@ pub fn verify(
     }
     scratch::with(&CELLS, |cells| {
         decoder.decode(coded, cells).map_err(|error| VerifyError::Decode { decoder: name, error })?;
-        if cells.as_slice() == original {
-            return Ok(none());
-        }
-        if exactness == Exactness::Exact {
-            let same = cells.iter().zip(original).take_while(|(decoded, received)| decoded == received);
-            return Err(VerifyError::Differs { decoder: name, offset: same.count() });
+        if exactness == Exactness::Exact || cells.as_slice() == original {
+            return agree(name, cells, original).map(|()| none());
         }
         let (expected, found) = (original.len(), cells.len());
         let deviation = Deviation::between(cells, original, coded.native).ok_or(VerifyError::Length {
@@ -89,6 +94,18 @@ pub fn verify(
             _ => Ok(deviation),
         }
     })
+}
+
+/// Whether what this decoder gave are the cells of the frame.
+///
+/// # Errors
+/// [`VerifyError::Differs`].
+pub(super) fn agree(decoder: &'static str, cells: &[u8], original: &[u8]) -> Result<(), VerifyError> {
+    if cells == original {
+        return Ok(());
+    }
+    let same = cells.iter().zip(original).take_while(|(decoded, received)| decoded == received);
+    Err(VerifyError::Differs { decoder, offset: same.count() })
 }
 
 thread_local! {

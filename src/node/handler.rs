@@ -132,6 +132,13 @@ impl Node {
             ratio = %format_args!("{ratio:.2}"), derived, largest_error, psnr, rule, queued, milliseconds = started.elapsed().as_millis() as u64,
             file = %Escaped(&path), "instance stored"
         );
+        if let Some(lost) = reason.and_then(Reason::lost_decoder) {
+            tracing::warn!(
+                association = received.association.id, address = %received.association.peer,
+                peer = %Escaped(&received.association.calling), instance = %Escaped(&received.sop_instance.text),
+                reason = lost.name(), explanation = %Escaped(&lost.to_string()), "decoding process lost"
+            );
+        }
         if let Stored::Beside { path, existing } = &arrival.stored {
             tracing::warn!(
                 association = received.association.id, address = %received.association.peer,

@@ -1,15 +1,16 @@
 //! The journey of one instance, from received bytes to a durable file and the deliveries that are due of it.
 
+use super::decoding::Decoding;
 use super::in_hand::InHand;
 use super::scan::Scanned;
 use super::status::Failure;
-use crate::codec::{self, Chosen, CompressError, Lossy, Reason};
+use crate::codec::{self, Chosen, CompressError, Lossy, Reason, Recompress};
 use crate::dicom::{FileMeta, Limits, Source, Tag, TransferSyntax, Uid, in_pieces};
 use crate::forward::Commitments;
 use crate::net::Received;
 use crate::observe::Counters;
 use crate::queue::Queue;
-use crate::rule::{Compress, Decision, Facts, Otherwise, Rules};
+use crate::rule::{Compress, Decision, Facts, Rules};
 use crate::store::{Digest, Draft, Identity, Receipt, ReceiptOutcome, Stored, Tree};
 use std::borrow::Cow;
 use std::io::Write;
@@ -22,6 +23,7 @@ pub struct Node {
     pub(super) queue: Option<Arc<dyn Queue>>,
     pub(super) rules: Rules,
     pub(super) limits: Limits,
+    pub(super) decoding: Arc<Decoding>,
     pub(super) counters: Counters,
     pub(super) in_hand: InHand,
     pub(super) commitments: Arc<Commitments>,
@@ -90,7 +92,7 @@ impl Node {
         label: &Label<'_>,
     ) -> Result<Arrival, Failure> {
         let mut draft = self.tree.draft()?;
-        let condensed = condense(compress, scanned, label, &mut draft)?;
+        let condensed = condense(compress, &self.decoding, scanned, label, &mut draft)?;
         if let Err(reason) = &condensed {
             keep(compress, received, reason, label, &mut draft)?;
         }
@@ -133,6 +135,7 @@ impl Node {
 /// or no syntax to condense it into, or any doubt about the result.
 fn condense(
     compress: &Compress,
+    decoding: &Arc<Decoding>,
     scanned: &Scanned<'_>,
     label: &Label<'_>,
     draft: &mut Draft,
@@ -143,7 +146,11 @@ fn condense(
         Err(reason) => return Ok(Err(reason.clone())),
     };
     let meta = label.file_meta(label.received, ReceiptOutcome::Condensed, None);
-    let (source, options) = (scanned.source(), compress.options());
+    let (source, mut options) = (scanned.source(), compress.options());
+    if options.recompress != Recompress::Never {
+        // What a peer has compressed is decoded where it can do no harm.
+        options.decoding = Some(decoding.of_instance(compress));
+    }
     match codec::compress_as(&choice, source, data_set, &meta, &options, draft, Draft::reset) {
         Ok(chosen) => Ok(Ok(chosen)),
         Err(CompressError::Kept(reason)) => Ok(Err(reason)),
@@ -167,7 +174,7 @@ fn keep(
     label: &Label<'_>,
     draft: &mut Draft,
 ) -> Result<(), Failure> {
-    if compress.otherwise == Otherwise::Refuse && !reason.is_nothing_to_condense() {
+    if compress.refuses(received.transfer_syntax, reason) {
         return Err(Failure::Refused(reason.clone()));
     }
     let meta = label.file_meta(received.transfer_syntax, ReceiptOutcome::Kept, Some(reason.name()));

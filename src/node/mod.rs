@@ -2,6 +2,10 @@
 //!
 //! The journey of one instance is [`Node::journey`], in `journey.rs`; it reads top to bottom.
 
+mod decoder_process;
+mod decoder_protocol;
+mod decoder_worker;
+mod decoding;
 mod deliveries;
 mod handler;
 mod in_hand;
@@ -12,6 +16,9 @@ mod running;
 mod scan;
 mod status;
 
+pub use decoder_process::DECODE_FOR_NODE;
+pub use decoder_worker::{WorkerLimits, decode_for_node};
+pub use decoding::Decoding;
 pub use deliveries::{NoQueue, open_queue};
 pub use journey::{Arrival, Node};
 pub use rebuild::{Rebuilt, rebuild_queue};

@@ -1,5 +1,6 @@
 //! From configuration to parts, from parts to a running node, and to an orderly end.
 
+use super::decoding::Decoding;
 use super::deliveries::{NoQueue, open_queue};
 use super::in_hand::InHand;
 use super::journey::Node;
@@ -91,6 +92,7 @@ impl Node {
             queue,
             rules: config.rules(),
             limits,
+            decoding: Arc::new(Decoding::new(config.decoder.clone())),
             counters: Counters::default(),
             in_hand: InHand::default(),
             commitments,

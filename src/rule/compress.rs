@@ -1,9 +1,13 @@
 //! What received instances are condensed to: the settings of `[compress]`, which each rule inherits.
 
 use super::target::{Implementation, Target, Writable};
-use crate::codec::{Choice, Layers, Lossy, Options, Parameters, changes_samples, decoders_of, encoders_of};
-use crate::dicom::TransferSyntax;
+use crate::codec::{
+    Choice, Layers, Lossy, Options, Parameters, Reason, Recompress, changes_samples, decoders_of, encoders_of,
+};
+use crate::dicom::{PixelCoding, TransferSyntax};
+use crate::net::{read_bytes, read_duration};
 use serde::Deserialize;
+use std::time::Duration;
 
 /// What received instances are condensed to.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -22,6 +26,18 @@ pub struct Compress {
     pub verify_with: Implementation,
     /// Decode every encoded frame again and compare it with the received samples before it counts.
     pub verify: bool,
+    /// Which images that come compressed in another transfer syntax are decoded, in processes of their own, and encoded anew:
+    /// `"never"`, `"lossless-only"` or `"always"`.
+    pub recompress: Recompress,
+    /// How long one frame may take to be decoded there; then the process is killed and the instance stays as it came.
+    #[serde(deserialize_with = "read_duration")]
+    pub decode_frame_within: Duration,
+    /// The same for all frames of an instance, from the first one on.
+    #[serde(deserialize_with = "read_duration")]
+    pub decode_within: Duration,
+    /// How much memory such a process may have.
+    #[serde(deserialize_with = "read_bytes")]
+    pub decode_memory: u64,
     /// Whether samples may change: `"refused"`, `"allowed"` (but for mammography) or `"allowed-for-mammography"` too.
     pub lossy: Lossy,
     /// JPEG-LS Near-Lossless: the largest error of a sample, 0 to 255.
@@ -56,6 +72,9 @@ const DEFAULT_TARGET: &str = "JPEGLSLossless";
 /// What `"auto"` chooses from unless something else is said: each of these wins for some kind of image.
 const DEFAULT_CANDIDATES: &[&str] = &["JPEGLSLossless", "JPEG2000Lossless", "RLELossless"];
 
+/// The program itself and its stack need some.
+const LEAST_DECODE_MEMORY: u64 = 64 << 20;
+
 impl Default for Compress {
     fn default() -> Self {
         let known = |name: &&str| TransferSyntax::of_name(name).map(Writable);
@@ -67,6 +86,10 @@ impl Default for Compress {
             encoder: Implementation::default(),
             verify_with: Implementation::default(),
             verify: true,
+            recompress: Recompress::Never,
+            decode_frame_within: Duration::from_secs(30),
+            decode_within: Duration::from_secs(600),
+            decode_memory: 1 << 30,
             lossy: Lossy::Refused,
             near,
             quality,
@@ -102,12 +125,21 @@ impl Compress {
         let Compress { near, quality, colour_transform, .. } = *self;
         Options {
             verify: self.verify,
+            recompress: self.recompress,
             lossy: self.lossy,
             parameters: Parameters { near, quality, layers, colour_transform },
             encoder: self.encoder.name().map(str::to_owned),
             verify_with: self.verify_with.name().map(str::to_owned),
             ..Options::default()
         }
+    }
+
+    /// Whether an instance that came in `received` is refused, since it is not condensed for this reason. What came compressed
+    /// is stored all the same, also where it could not be encoded anew.
+    pub fn refuses(&self, received: &TransferSyntax, reason: &Reason) -> bool {
+        self.otherwise == Otherwise::Refuse
+            && received.pixel_coding == PixelCoding::Native
+            && !reason.is_nothing_to_condense()
     }
 
     /// A target that changes samples, where that is refused.
@@ -140,6 +172,16 @@ impl Compress {
         }
         if !(1..=100).contains(&self.quality) {
             faults.push(format!("quality: {} is not between 1 and 100", self.quality));
+        }
+        for (key, within) in
+            [("decode_frame_within", self.decode_frame_within), ("decode_within", self.decode_within)]
+        {
+            if within.is_zero() {
+                faults.push(format!("{key}: no frame can be decoded in no time"));
+            }
+        }
+        if self.decode_memory < LEAST_DECODE_MEMORY {
+            faults.push("decode_memory: less than 64 MiB, in which nothing can be decoded".to_owned());
         }
         if self.to == Target::Auto {
             if self.candidates.is_empty() {

@@ -4,7 +4,7 @@ use super::compress::{Compress, Otherwise};
 use super::condition::{OneOf, SopClassPattern, TransferSyntaxPattern};
 use super::facts::Facts;
 use super::target::{Implementation, Target, Writable};
-use crate::codec::Lossy;
+use crate::codec::{Lossy, Recompress};
 use crate::dicom::Wildcard;
 use crate::net::{AddressRange, Priority};
 use serde::Deserialize;
@@ -54,6 +54,8 @@ pub struct Rule {
     pub verify_with: Option<Implementation>,
     /// Instead of `compress.verify`.
     pub verify: Option<bool>,
+    /// Instead of `compress.recompress`.
+    pub recompress: Option<Recompress>,
     /// Instead of `compress.lossy`.
     pub lossy: Option<Lossy>,
     /// Instead of `compress.near`.
@@ -113,6 +115,10 @@ impl Rule {
             encoder,
             verify_with,
             verify,
+            recompress,
+            decode_frame_within,
+            decode_within,
+            decode_memory,
             lossy,
             near,
             quality,
@@ -135,6 +141,10 @@ impl Rule {
             encoder: self.encoder.clone().unwrap_or(encoder),
             verify_with: self.verify_with.clone().unwrap_or(verify_with),
             verify: self.verify.unwrap_or(verify),
+            recompress: self.recompress.unwrap_or(recompress),
+            decode_frame_within,
+            decode_within,
+            decode_memory,
             lossy: self.lossy.unwrap_or(lossy),
             near: self.near.unwrap_or(near),
             quality: self.quality.unwrap_or(quality),

@@ -4,6 +4,7 @@
     dead_code,
     unreachable_pub,
     clippy::expect_used,
+    clippy::panic,
     reason = "each test file uses its own part of this"
 )]
 
