@@ -56,6 +56,7 @@ impl Stored {
             sop_instance: &self.uid,
             transfer_syntax: self.transfer_syntax,
             data_set: &self.data_set,
+            decoding: None,
         }
     }
 }

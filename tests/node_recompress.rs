@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod common;
+#[path = "support/foreign_peer.rs"]
+mod foreign_peer;
 #[path = "support/made.rs"]
 mod made;
 #[path = "support/native.rs"]
@@ -23,6 +25,7 @@ use condenser::net::{
 use condenser::node::{Arrival, Node};
 use condenser::rule::{Compress, Otherwise, Target, Writable};
 use condenser::store::{Receipt, Tree};
+use foreign_peer::ForeignPeer;
 use made::{CT, Image};
 use native::{File, compressed, syntax};
 use process::{Process, folder, store_of};
@@ -466,6 +469,38 @@ fn a_running_node_says_what_became_of_what_came_compressed() {
     ] {
         assert!(log.contains(said), "{said}: {log}");
     }
+}
+
+/// What came compressed is decoded for a peer that takes native instances only: in a process of its own as well, and one that
+/// ends badly holds that delivery and no other.
+#[test]
+fn what_came_compressed_is_decoded_for_a_peer_in_a_process_of_its_own() {
+    let (folder, taken) = (folder(), tempfile::tempdir().unwrap());
+    let Some(peer) = ForeignPeer::storescp(taken.path(), ["+B"]) else { return };
+    let file = folder.path().join("node.toml");
+    let configuration = format!(
+        "[compress]\ndecode_memory = '128 MiB'\n[[rule]]\nname = 'all'\nforward = ['archive']\n\
+         [[peer]]\nname = 'archive'\nae_title = 'ARCHIVE'\naddress = '{}'\nconcurrency = 1\n",
+        peer.address
+    );
+    fs::write(&file, configuration).unwrap();
+    let mut process = Process::start(&store_of(&folder), &["--config", file.to_str().unwrap()]);
+    let rle = syntax("RLELossless");
+    let proposed = [ProposedContext { abstract_syntax: CT.to_owned(), transfer_syntaxes: vec![rle] }];
+    let options = RequestorOptions::new("MODALITY", "CONDENSER");
+    let mut requestor = Requestor::connect(process.address, options, &proposed).unwrap();
+    let context = requestor.context(CT, rle).unwrap();
+    for image in [Image { sop_instance: "1.2.10".to_owned(), ..large(9000) }, slope()] {
+        let data_set = encoded(&image, "RLELossless").body;
+        let answer = requestor.store(context, CT, &image.sop_instance, &data_set).unwrap();
+        assert_eq!(answer.status, Status::SUCCESS);
+    }
+    requestor.release().unwrap();
+    let held = process.wait_for(&["delivery held for the operator", "instance=1.2.10"]);
+    assert!(held.contains("memory allocation of"), "{held}");
+    process.wait_for(&["instance delivered", "instance=1.2.9", "sent=\"ExplicitVRLittleEndian\""]);
+    let delivered = fs::read_dir(taken.path()).unwrap().next().unwrap().unwrap().path();
+    assert!(File::of(fs::read(delivered).unwrap()).value(Tag::PIXEL_DATA) == Some(slope().pixels()));
 }
 
 #[test]

@@ -179,6 +179,7 @@ impl Sender<'_> {
             sop_instance: &instance.sop_instance,
             transfer_syntax: instance.transfer_syntax,
             data_set: &data_set,
+            decoding: None,
         })?)
     }
 

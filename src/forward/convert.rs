@@ -101,7 +101,7 @@ pub(super) fn convert(
         transfer_syntax: from.to_owned(),
         ..FileMeta::default()
     };
-    let options = Options::default();
+    let options = Options { decoding: instance.decoding.cloned(), ..Options::default() };
     let native = instance.transfer_syntax.pixel_coding == PixelCoding::Native;
     let file = if native && source.len() <= IN_MEMORY {
         let mut file = Cursor::new(Vec::new());

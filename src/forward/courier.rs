@@ -8,7 +8,7 @@ use super::config::PeerConfig;
 use super::depot::{Depot, Destination, Event};
 use super::ending::Ending;
 use super::gate::{Closed, Gate};
-use super::instance::StoredInstance;
+use super::instance::{Instance, StoredInstance};
 use super::peer::{Answered, Kind, NotSent, Peer};
 use super::schedule::{self, HoldReason, Next, Past};
 use super::verdict::{Absence, Verdict};
@@ -172,7 +172,8 @@ impl Courier {
             Err(error) => return Outcome::Failed(Verdict::Permanent, error.to_string()),
         };
         let started = Instant::now();
-        match peer.send(&stored.instance(&data_set)) {
+        let decoding = if stored.is_as_received() { self.depot.decoding() } else { None };
+        match peer.send(&Instance { decoding: decoding.as_ref(), ..stored.instance(&data_set) }) {
             Ok(answered) => Outcome::Answered(answered, started.elapsed()),
             Err(NotSent::NoAssociation(error)) => {
                 Outcome::NoAssociation(Absence::of(&error), error.to_string())

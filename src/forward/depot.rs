@@ -1,12 +1,14 @@
 //! What couriers need of the node that they work for: the files, and somebody to tell what happened.
 
 use super::schedule::HoldReason;
+use crate::codec::DecodeElsewhere;
 use crate::dicom::TransferSyntax;
 use crate::net::{PeerAddress, Status};
 use crate::queue::Delivery;
 use crate::store::{FileSource, StoreError};
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The node as couriers see it. All methods may block; a courier calls them from its own thread.
@@ -22,6 +24,12 @@ pub trait Depot: Send + Sync {
     /// # Errors
     /// What the system says.
     fn spool(&self) -> io::Result<File>;
+
+    /// Where the codestreams of an instance that came from a peer are decoded, when another peer does not take them; none
+    /// decodes them here.
+    fn decoding(&self) -> Option<Arc<dyn DecodeElsewhere>> {
+        None
+    }
 
     /// Is told of each event, once.
     fn happened(&self, at: &Destination<'_>, event: Event<'_>);

@@ -1,8 +1,10 @@
 //! An instance that is to be sent, and the file of the store that it lies in.
 
+use crate::codec::DecodeElsewhere;
 use crate::dicom::{FileMeta, Part10Error, Section, Source, TransferSyntax};
-use crate::store::FileSource;
+use crate::store::{FileSource, Receipt, ReceiptOutcome};
 use std::io;
+use std::sync::Arc;
 
 /// An instance as it can be sent: who it is, and its data set.
 #[derive(Clone, Copy)]
@@ -15,6 +17,8 @@ pub struct Instance<'s> {
     pub transfer_syntax: &'static TransferSyntax,
     /// The data set alone, without file meta information.
     pub data_set: &'s dyn Source,
+    /// Where its pixels are decoded if they have to be; none decodes them here.
+    pub decoding: Option<&'s Arc<dyn DecodeElsewhere>>,
 }
 
 /// A file of the store whose head was read. It is the file meta information that says who the instance is: the store has
@@ -78,6 +82,11 @@ impl StoredInstance {
         Section::from(&self.file, self.offset)
     }
 
+    /// Whether its codestreams, if it has any, are those of a peer.
+    pub fn is_as_received(&self) -> bool {
+        Receipt::of(&self.meta).is_none_or(|receipt| receipt.outcome == ReceiptOutcome::Kept)
+    }
+
     /// The instance, with a data set that comes from [`StoredInstance::data_set`].
     pub fn instance<'s>(&'s self, data_set: &'s dyn Source) -> Instance<'s> {
         Instance {
@@ -85,6 +94,7 @@ impl StoredInstance {
             sop_instance: &self.meta.sop_instance,
             transfer_syntax: self.transfer_syntax,
             data_set,
+            decoding: None,
         }
     }
 }

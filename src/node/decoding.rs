@@ -43,6 +43,11 @@ impl Decoding {
         Self { program, counts: Mutex::default(), freed: Condvar::new(), most }
     }
 
+    /// Whether there is a program that decodes.
+    pub(super) fn is_possible(&self) -> bool {
+        self.program.is_some()
+    }
+
     /// What decodes one instance, within the limits of these settings.
     pub fn of_instance(self: &Arc<Self>, compress: &Compress) -> Arc<dyn DecodeElsewhere> {
         Arc::new(DecodingOfInstance {

@@ -3,6 +3,7 @@
 
 use super::journey::{Arrival, Label, Node};
 use super::status::Failure;
+use crate::codec::DecodeElsewhere;
 use crate::config::Config;
 use crate::dicom::{FileMeta, Source, Uid};
 use crate::forward::{Depot, Destination, Event};
@@ -134,6 +135,11 @@ impl Depot for Node {
 
     fn spool(&self) -> io::Result<File> {
         self.tree.spool()
+    }
+
+    fn decoding(&self) -> Option<Arc<dyn DecodeElsewhere>> {
+        let compress = &self.rules.inherited().compress;
+        self.decoding.is_possible().then(|| self.decoding.of_instance(compress))
     }
 
     fn happened(&self, at: &Destination<'_>, event: Event<'_>) {

@@ -60,6 +60,11 @@ impl Rules {
         self.rules.iter().map(|(_, decision)| decision).chain([&self.otherwise])
     }
 
+    /// What is done where no rule fits.
+    pub fn inherited(&self) -> &Decision {
+        &self.otherwise
+    }
+
     /// Whether anything is ever forwarded.
     pub fn forward_anything(&self) -> bool {
         self.decisions().any(|decision| !decision.forward.is_empty())
