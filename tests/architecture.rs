@@ -33,6 +33,7 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
             "codec/charls.rs",
             "codec/openjpeg.rs",
             "codec/encoders/jpeg_ls/kernel.rs",
+            "codec/encoders/jpeg_xl/kernel.rs",
             "codec/encoders/pack_bits.rs",
             "codec/encoders/rle_kernel.rs",
             "codec/decoders/jpeg_ls/proof.rs",

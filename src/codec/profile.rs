@@ -1,5 +1,5 @@
 //! What a transfer syntax may carry: PS3.5 8.2 as a table, tables 8.2.1-1 (JPEG), 8.2.1-2 (JPEG Lossless), 8.2.2-1 (RLE), 8.2.3-1
-//! (JPEG-LS) and 8.2.4-1 (JPEG 2000).
+//! (JPEG-LS), 8.2.4-1 (JPEG 2000) and 8.2.15-1 (JPEG XL).
 
 use std::ops::RangeInclusive;
 
@@ -69,6 +69,8 @@ const JPEG_LS_LOSSLESS: &[&str] = &[uids::JPEG_LS_LOSSLESS];
 // The table goes on to 38 bits of 40; the encoder is exact up to 23 of 32, of colours up to 22.
 const JPEG_2000: &[&str] = &[uids::JPEG_2000_LOSSLESS, uids::JPEG_2000];
 const JPEG_2000_LOSSLESS: &[&str] = &[uids::JPEG_2000_LOSSLESS];
+// A codestream knows no negative numbers, and the standard does not say how it would hold them.
+const JPEG_XL_LOSSLESS: &[&str] = &[uids::JPEG_XL_LOSSLESS];
 
 // Frames as they are natively, deflated or not: no limits are stated (8.2.16, A.4.11).
 const NATIVE_FRAMES: &[&str] = &[uids::ENCAPSULATED_UNCOMPRESSED, uids::DEFLATED_IMAGE_FRAME];
@@ -98,6 +100,8 @@ static PROFILE: &[Row] = &[
     row(JPEG_2000_LOSSLESS, PALETTE,    1, false, &[8, 16],     1..=16),
     row(JPEG_2000,          YBR_FULL,   3, false, &[8, 16, 32], 1..=22),
     row(JPEG_2000,          RGB,        3, false, &[8, 16, 32], 1..=22),
+    row(JPEG_XL_LOSSLESS,   MONOCHROME, 1, false, &[8, 16],     1..=16),
+    row(JPEG_XL_LOSSLESS,   RGB,        3, false, &[8, 16],     1..=16),
 ];
 
 const fn row(

@@ -4,7 +4,8 @@
 //! beside it as NAME.cells, colour by pixel), lists the lossless encoders (name, keyword) up to an empty line, and then reads
 //! lines of standard input:
 //!
-//! * `encode ENCODER KEYWORD NAME` gives the seconds and the bytes of the codestream;
+//! * `encode ENCODER KEYWORD NAME` gives the seconds and the bytes of the codestream; of `zune-jpegxl`, which is none of ours,
+//!   the bytes are 0 when it fails or jxl-oxide decodes other cells;
 //! * `verify DECODER KEYWORD NAME ENCODER` proves that codestream, and gives the seconds;
 //! * `decode DECODER KEYWORD NAME ENCODER` decodes it, and gives the seconds;
 //! * `copy - - NAME` copies the cells.
@@ -20,6 +21,10 @@ use std::hint::black_box;
 use std::io::{Write, stdin, stdout};
 use std::path::Path;
 use std::time::{Duration, Instant};
+use zune_core::bit_depth::BitDepth;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::EncoderOptions;
+use zune_jpegxl::JxlSimpleEncoder;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -66,6 +71,9 @@ fn measure(
         })?;
         return Ok((seconds, cells.len()));
     }
+    if codec == "zune-jpegxl" {
+        return by_zune(image, cells);
+    }
     let syntax = TransferSyntax::of_name(keyword).ok_or("no such transfer syntax")?;
     let encoder = ENCODERS
         .iter()
@@ -96,6 +104,28 @@ fn measure(
         _ => return Err(format!("cannot {what}").into()),
     };
     Ok((seconds, codestream.len()))
+}
+
+/// zune-jpegxl on one core, and whether what it writes is the image: it takes cells of 8 or 16 bits, whatever Bits Stored says.
+fn by_zune(image: &ImagePixel, cells: &[u8]) -> Result<(f64, usize)> {
+    let colours = if image.samples == 1 { ColorSpace::Luma } else { ColorSpace::RGB };
+    let depth = if image.bits_allocated == 8 { BitDepth::Eight } else { BitDepth::Sixteen };
+    let options =
+        EncoderOptions::new(image.columns.into(), image.rows.into(), colours, depth).set_num_threads(1);
+    let mut codestream = Vec::new();
+    let mut fails = false;
+    let seconds = best(|| {
+        codestream.clear();
+        fails |= JxlSimpleEncoder::new(black_box(cells), options).encode(&mut codestream).is_err();
+        Ok(())
+    })?;
+    let whole =
+        ImagePixel { bits_stored: image.bits_allocated, high_bit: image.bits_allocated - 1, ..image.clone() };
+    let syntax = TransferSyntax::of_name("JPEGXLLossless").ok_or("no such transfer syntax")?;
+    let decoder = DECODERS.iter().find(|row| row.transfer_syntax() == syntax.uid).ok_or("no such decoder")?;
+    let mut decoded = Vec::new();
+    let right = decoder.decode(&Coded::alike(&codestream, &whole), &mut decoded).is_ok() && decoded == cells;
+    Ok((seconds, if right && !fails { codestream.len() } else { 0 }))
 }
 
 /// The seconds of the best of some repetitions.

@@ -5,7 +5,8 @@ least 100 kB in `--images`, by default the corpus that CONDENSER_CORPUS names; o
 the first four, and of a multi-frame the first frame.
 
 * Ours, CharLS and OpenJPEG run in one process, `codecs` (tests/bench/codecs.rs), in turns;
-* pylibjpeg-rle and GDCM run in this one, on the same cells in memory;
+* zune-jpegxl runs in that process too; pylibjpeg-rle, GDCM and, by imagecodecs, libjpeg-turbo, libjxl and OpenJPH run in this one, on
+  the same cells in memory;
 * DCMTK's commands work on files: the time of a file of many frames, less that of a file of one, for each frame.
 
 Each figure is the median of the rounds; ratios are of one round, so that a disturbance meets both, and their median counts.
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import gdcm
+import imagecodecs
 import numpy as np
 import rle
 from pydicom import Dataset, dcmread, dcmwrite
@@ -45,6 +47,18 @@ DCMTK = {"RLELossless": "dcmcrle", "JPEGLSLossless": "dcmcjpls"}
 GDCM = {"RLELossless": gdcm.TransferSyntax.RLELossless, "JPEGLSLossless": gdcm.TransferSyntax.JPEGLSLossless}
 
 
+# Encoders of imagecodecs that are no work of ours, on one core: (contender, keyword) → what gives the codestream.
+IMAGECODECS = {
+    ("libjpeg-turbo", "JPEGLosslessSV1"): lambda image: imagecodecs.jpeg8_encode(
+        image.unsigned(), lossless=True, predictor=1, bitspersample=8 * image.cells.dtype.itemsize),
+    ("libjxl", "JPEGXLLossless"): lambda image: imagecodecs.jpegxl_encode(
+        image.unsigned(), lossless=True, effort=1, numthreads=1, bitspersample=image.bits_stored),
+    ("OpenJPH", "HTJ2KLossless"): lambda image: imagecodecs.htj2k_encode(image.unsigned(), reversible=True),
+}
+# Who decodes what an encoder of another name wrote.
+DECODER_OF = {"JPEGXLLossless": "jxl-oxide"}
+
+
 @dataclass
 class Image:
     """One frame, colour by pixel."""
@@ -55,6 +69,14 @@ class Image:
     colour: bool
     real: bool
     files: list[Path] = field(default_factory=list)
+
+    def unsigned(self) -> np.ndarray:
+        """The same bits without a sign."""
+        return self.cells.view(self.cells.dtype.str.replace("i", "u"))
+
+    def is_for(self, keyword: str) -> bool:
+        """JPEG XL knows no signed samples."""
+        return keyword != "JPEGXLLossless" or self.cells.dtype.kind == "u"
 
     @property
     def megabytes(self) -> float:
@@ -169,6 +191,15 @@ def by_pylibjpeg(image: Image) -> tuple[float, float, int]:
     return encode, decode, len(encoded)
 
 
+def by_imagecodecs(image: Image, encode) -> tuple[float, int] | None:
+    """Nothing when the library does not take such an image."""
+    try:
+        length = len(encode(image))
+    except Exception:  # noqa: BLE001 - a refusal, whatever it throws
+        return None
+    return best(lambda: encode(image)), length
+
+
 def by_gdcm(image: Image, keyword: str) -> float:
     """A change of syntax works on the image that was read, in place: so it is read anew for each, outside of the clock."""
     shortest, begun, times = float("inf"), time.perf_counter(), 0
@@ -228,14 +259,24 @@ def measure(arguments) -> tuple[list[Image], dict]:
             for image in found:
                 note("memcpy", "", image, "encode", ours.ask("copy", "-", "-", image.name)[0])
                 for encoder, keyword in ours.encoders:
+                    if not image.is_for(keyword):
+                        continue
                     seconds, length = ours.ask("encode", encoder, keyword, image.name)
                     note(encoder, keyword, image, "encode", seconds)
                     note(encoder, keyword, image, "bytes", length)
-                    decoders = [encoder] + (["jpeg-ls"] if encoder == "charls" else [])
-                    for decoder in decoders:
-                        what = "decode" if decoder == encoder else f"decode by {decoder}"
+                    own = DECODER_OF.get(keyword, encoder)
+                    for decoder in [own] + (["jpeg-ls"] if encoder == "charls" else []):
+                        what = "decode" if decoder == own else f"decode by {decoder}"
                         note(encoder, keyword, image, what, ours.ask("decode", decoder, keyword, image.name, encoder)[0])
-                    note(encoder, keyword, image, "verify", ours.ask("verify", encoder, keyword, image.name, encoder)[0])
+                    note(encoder, keyword, image, "verify", ours.ask("verify", own, keyword, image.name, encoder)[0])
+                if image.is_for("JPEGXLLossless"):
+                    seconds, length = ours.ask("encode", "zune-jpegxl", "JPEGXLLossless", image.name)
+                    note("zune-jpegxl", "JPEGXLLossless", image, "encode", seconds)
+                    note("zune-jpegxl", "JPEGXLLossless", image, "bytes", length)
+                for (contender, keyword), encode in IMAGECODECS.items():
+                    if image.is_for(keyword) and (found_by := by_imagecodecs(image, encode)):
+                        note(contender, keyword, image, "encode", found_by[0])
+                        note(contender, keyword, image, "bytes", found_by[1])
                 encode, decode, length = by_pylibjpeg(image)
                 note("pylibjpeg-rle", "RLELossless", image, "encode", encode)
                 note("pylibjpeg-rle", "RLELossless", image, "decode", decode)
@@ -255,6 +296,8 @@ WANTED = [
     ("RLE encode", "rle", "pylibjpeg-rle", "RLELossless", "all", 10.0),
     ("RLE encode", "rle", "GDCM", "RLELossless", "all", 3.0),
     ("RLE encode", "rle", "DCMTK", "RLELossless", "all", 3.0),
+    ("JPEG Lossless SV1 encode", "condenser", "libjpeg-turbo", "JPEGLosslessSV1", "all", 4.0),
+    ("JPEG XL Lossless encode", "condenser", "zune-jpegxl", "JPEGXLLossless", "all", 3.0),
 ]
 
 
@@ -266,7 +309,7 @@ def ratios(figures, image: Image, ours: str, theirs: str, keyword: str) -> list[
     return [
         their / our
         for our, their in zip(
-            figures[ours, keyword, image.name, "encode"], figures[theirs, keyword, image.name, "encode"], strict=True)
+            figures.get((ours, keyword, image.name, "encode"), []), figures.get((theirs, keyword, image.name, "encode"), []))
     ]
 
 
@@ -281,7 +324,8 @@ def report(found: list[Image], figures: dict, rounds: int) -> tuple[bool, list[s
     ]
     good = True
     for what, ours, theirs, keyword, which, least in WANTED:
-        each = [statistics.median(ratios(figures, image, ours, theirs, keyword)) for image in found if is_of(image, which)]
+        rounds_of = (ratios(figures, image, ours, theirs, keyword) for image in found if is_of(image, which))
+        each = [statistics.median(rounds) for rounds in rounds_of if rounds]
         if not each:
             continue
         middle = statistics.median(each)
@@ -340,7 +384,7 @@ def cell(figures: dict, image: Image, contender: str, keyword: str) -> str:
         return f"{image.megabytes / statistics.median(seconds):.0f}" if seconds else "–"
 
     length = figures.get((contender, keyword, image.name, "bytes"))
-    ratio = f", {image.cells.nbytes / length[0]:.2f}" if length else ""
+    ratio = (f", {image.cells.nbytes / length[0]:.2f}" if length[0] else ", **other cells**") if length else ""
     return f"{speed('encode')} / {speed('decode')} / {speed('verify')}{ratio}"
 
 

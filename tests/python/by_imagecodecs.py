@@ -1,4 +1,4 @@
-"""Decodes encapsulated frames with imagecodecs: CharLS, OpenJPEG, jpegsof3 and libdeflate, without a DICOM toolkit around them."""
+"""Decodes encapsulated frames with imagecodecs: CharLS, OpenJPEG, jpegsof3, libjxl and libdeflate, without a DICOM toolkit around them."""
 
 from collections.abc import Callable
 
@@ -20,6 +20,7 @@ DECODERS: dict[str, Callable[[bytes], np.ndarray]] = {} if imagecodecs is None e
     profiles.JPEG_2000_LOSSY: imagecodecs.jpeg2k_decode,
     profiles.JPEG_LOSSLESS: imagecodecs.jpegsof3_decode,
     profiles.JPEG_LOSSLESS_SV1: imagecodecs.jpegsof3_decode,
+    profiles.JPEG_XL: imagecodecs.jpegxl_decode,
 }
 
 

@@ -20,6 +20,7 @@ import zlib
 from collections import Counter
 from pathlib import Path
 
+import by_imagecodecs
 import numpy as np
 import profiles
 from judge_tree import decoded
@@ -57,6 +58,8 @@ WANTED = 2
 # libjpeg, and with it GDCM and dcmdjpeg, reads no larger side; pylibjpeg does.
 LIBJPEG = (profiles.JPEG_BASELINE, profiles.JPEG_EXTENDED, profiles.JPEG_LOSSLESS, profiles.JPEG_LOSSLESS_SV1)
 LARGEST_SIDE = 65500
+# Condenser itself has proven every frame by jxl-oxide, which is no work of ours: one more decoder makes two.
+PROVEN_BY_ANOTHER = (profiles.JPEG_XL,)
 # What a fragment of a native frame holds: nobody but pydicom and zlib reads it here.
 NATIVE_FRAMES = {profiles.DEFLATED_IMAGE_FRAME: lambda fragment: zlib.decompressobj(-zlib.MAX_WBITS).decompress(fragment),
                  profiles.UNCOMPRESSED: lambda fragment: fragment}
@@ -70,6 +73,8 @@ def plugins(syntax: str, image, every: tuple[str, ...] = ()) -> list[str]:
 
 def wanted(syntax: str, image) -> int:
     """How many decoders have to give the cells."""
+    if syntax in PROVEN_BY_ANOTHER:
+        return 1 if by_imagecodecs.imagecodecs else 0
     too_large = syntax in LIBJPEG and max(image.Rows, image.Columns) > LARGEST_SIDE
     return 1 if syntax in NATIVE_FRAMES or too_large else WANTED
 
@@ -155,6 +160,8 @@ def judge(path: Path, expected: str, bound: int) -> tuple[list[str], list[str], 
     judges = [(plugin, lambda plugin=plugin: decoded(path, syntax, plugin)) for plugin in plugins(syntax, image)]
     if syntax in NATIVE_FRAMES:
         judges.append(("zlib", lambda: native_cells(dcmread(path), syntax)))
+    if syntax == profiles.JPEG_XL and by_imagecodecs.imagecodecs:
+        judges.append(("libjxl", lambda: by_imagecodecs.cells(dcmread(path), syntax)))
     command = DCMTK.get(syntax)
     if command and shutil.which(command):
         judges.append((command, lambda: dcmtk_cells(path, command)))

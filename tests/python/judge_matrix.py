@@ -27,7 +27,7 @@ import by_imagecodecs
 import gdcm
 import numpy as np
 import profiles
-from judge_codec import DCMTK, MASKING, NATIVE_FRAMES, WANTED, dcmtk_cells, native_cells, one_bit_cells, plugins, wanted
+from judge_codec import DCMTK, MASKING, NATIVE_FRAMES, PROVEN_BY_ANOTHER, WANTED, dcmtk_cells, native_cells, one_bit_cells, plugins, wanted
 from pydicom import dcmread
 from pydicom.pixels import get_decoder
 
@@ -95,7 +95,7 @@ def judges_of(at: int, image, data: bytes, syntax: str, without: tuple) -> list[
             ("pydicom" + inflaters[0], lambda: (one_bit_cells if image.BitsAllocated == 1 else native_cells)(image, syntax)),
             ("gdcm" + inflaters[1], lambda: by_gdcm_and_libdeflate(image, data, syntax)),
         ]
-    names = [plugin for plugin in plugins(syntax, image, ANY_PLUGIN) if plugin not in without]
+    names = [plugin for plugin in plugins(syntax, image, () if syntax in PROVEN_BY_ANOTHER else ANY_PLUGIN) if plugin not in without]
     judges = [(plugin, lambda plugin=plugin: by_plugin(image, syntax, plugin)) for plugin in names]
     if syntax in by_imagecodecs.DECODERS:
         judges.append(("imagecodecs", lambda: by_imagecodecs.cells(image, syntax)))
@@ -109,7 +109,7 @@ def judges_of(at: int, image, data: bytes, syntax: str, without: tuple) -> list[
 def judge(at: int, data: bytes, cells_wanted: bytes, expected: str, bound: int, syntax: str, without: tuple) -> tuple:
     """One file: its faults, who decoded it as wanted, and who refused it and why."""
     image = dcmread(BytesIO(data))
-    enough = WANTED if by_imagecodecs.imagecodecs else wanted(syntax, image)
+    enough = WANTED if by_imagecodecs.imagecodecs and syntax not in PROVEN_BY_ANOTHER else wanted(syntax, image)
     judges = judges_of(at, image, data, syntax, without)
     if cells_wanted and not bound:
         judges.sort(key=lambda judge: judge[0] in MASKING)

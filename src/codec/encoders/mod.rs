@@ -8,7 +8,9 @@ mod jpeg_dct;
 mod jpeg_lossless;
 mod jpeg_ls;
 mod jpeg_ls_precision;
+mod jpeg_xl;
 mod pack_bits;
+mod package_merge;
 mod rle;
 mod rle_kernel;
 mod rle_planes;
@@ -28,6 +30,7 @@ pub static ENCODERS: &[&dyn Encoder] = &[
     &jpeg_lossless::JpegLossless::PROCESS_14,
     &jpeg_dct::JpegDct::BASELINE,
     &jpeg_dct::JpegDct::EXTENDED,
+    &jpeg_xl::JpegXl,
     &deflated_image_frame::DeflatedImageFrame,
     &uncompressed::Uncompressed,
 ];

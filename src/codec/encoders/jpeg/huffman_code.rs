@@ -5,6 +5,8 @@
 //! One symbol more, of no weight, takes part, so that it gets the last of the longest codes: the code of all ones, which
 //! must stay unused (C.2).
 
+use super::super::package_merge;
+
 /// The longest code that a DHT segment can describe (B.2.4.2).
 const LONGEST: usize = 16;
 
@@ -72,34 +74,16 @@ impl<const SYMBOLS: usize> HuffmanCode<SYMBOLS> {
     }
 }
 
-/// Package-merge (Larmore and Hirschberg 1990): how often a symbol is in the cheapest packages is the length of its code.
 fn lengths<const SYMBOLS: usize>(histogram: &Histogram<SYMBOLS>) -> [u8; SYMBOLS] {
-    let single = |weight, symbol: Option<usize>| {
-        let mut symbols = [0u8; SYMBOLS];
-        symbol.and_then(|symbol| symbols.get_mut(symbol)).into_iter().for_each(|count| *count = 1);
-        (weight, symbols)
-    };
-    // The first coin is that of the symbol without weight.
-    let mut coins: Vec<(u64, [u8; SYMBOLS])> = vec![single(0, None)];
-    let occurs = histogram.counts.iter().enumerate().filter(|(_, count)| **count > 0);
-    coins.extend(occurs.map(|(symbol, count)| single(*count, Some(symbol))));
-    // The sort is stable, and rare symbols are mostly the large ones: of equals the larger gets the longer code.
-    coins[1..].reverse();
-    coins.sort_by_key(|coin| coin.0);
-    let mut packages = coins.clone();
-    for _ in 1..LONGEST {
-        let pairs = packages.chunks_exact(2).map(|pair| {
-            let mut symbols = pair[0].1;
-            symbols.iter_mut().zip(pair[1].1).for_each(|(count, more)| *count += more);
-            (pair[0].0 + pair[1].0, symbols)
-        });
-        let mut merged: Vec<_> = coins.iter().copied().chain(pairs).collect();
-        merged.sort_by_key(|package| package.0);
-        packages = merged;
-    }
+    // Rare symbols are mostly the large ones: of equals the larger gets the longer code. The symbol without weight comes first.
+    let occurring = histogram.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+    let (symbols, counts): (Vec<usize>, Vec<u64>) = occurring.rev().unzip();
+    let weights: Vec<u64> = [0].into_iter().chain(counts).collect();
     let mut lengths = [0; SYMBOLS];
-    for package in packages.iter().take(2 * coins.len().saturating_sub(1)) {
-        lengths.iter_mut().zip(package.1).for_each(|(length, more)| *length += more);
+    for (symbol, length) in
+        symbols.into_iter().zip(package_merge::lengths(&weights, LONGEST).into_iter().skip(1))
+    {
+        lengths[symbol] = length;
     }
     lengths
 }
