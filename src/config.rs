@@ -5,7 +5,7 @@
 
 mod location;
 
-use crate::forward::PeerConfig;
+use crate::forward::{After, CommitmentConfig, PeerConfig};
 use crate::observe::LogConfig;
 use crate::queue::{self, QueueUrl};
 use crate::rule::{Compress, Rule, Rules};
@@ -39,6 +39,8 @@ pub struct Config {
     /// `condenser`. Without it, as in the program of somebody who uses the library, nothing that came compressed is encoded anew.
     #[serde(skip)]
     pub decoder: Option<PathBuf>,
+    /// What peers are answered that ask for Storage Commitment.
+    pub commitment: CommitmentConfig,
     /// Where the queue of deliveries is kept.
     pub queue: queue::Config,
     /// How the node logs.
@@ -114,6 +116,12 @@ impl Config {
         self.queue.url.clone().unwrap_or_else(|| QueueUrl::in_store(&self.store.path))
     }
 
+    /// Where transactions of Storage Commitment are kept: beside the queue.
+    pub fn transactions_path(&self) -> PathBuf {
+        let QueueUrl::Sqlite(queue) = self.queue_url();
+        queue.with_file_name("commitment.db")
+    }
+
     /// Compares the parts with each other and fills in what one part must know of another; or all that is wrong, one
     /// sentence a fault, each beginning with its key.
     fn completed(mut self) -> Result<Self, Vec<String>> {
@@ -126,12 +134,15 @@ impl Config {
         faults.extend(self.unknown_peers());
         faults.extend(self.contradictions());
         faults.extend(self.peers_that_are_this_node());
+        faults.extend(self.commitment.check().iter().map(|fault| format!("commitment.{fault}")));
+        faults.extend(self.peers_that_do_not_commit());
         if !faults.is_empty() {
             return Err(faults);
         }
         // What we would store anyway is accepted first: it need not be encoded again.
         self.node.preferred = self.compress.to.syntax();
         self.node.access = self.access.clone();
+        self.node.commitment = self.commitment.offer;
         Ok(self)
     }
 
@@ -157,6 +168,20 @@ impl Config {
         };
         let own = self.peer.iter().enumerate().filter(|(_, peer)| is_own(peer));
         own.map(|(index, peer)| format!("peer[{index}].address: {} is where this node listens", peer.address))
+            .collect()
+    }
+
+    /// What is committed only after peers have committed it needs peers that do.
+    fn peers_that_do_not_commit(&self) -> Vec<String> {
+        if !self.commitment.offer || self.commitment.after != After::Committed {
+            return Vec::new();
+        }
+        let forwarded: BTreeSet<&String> =
+            self.rule.iter().flat_map(|rule| &rule.forward).chain(&self.always).collect();
+        let not_committing = |peer: &&PeerConfig| !peer.commit && forwarded.contains(&peer.name);
+        let peers = self.peer.iter().filter(not_committing);
+        peers
+            .map(|peer| format!("commitment.after: the peer {:?} has no `commit = true`", peer.name))
             .collect()
     }
 
@@ -356,6 +381,31 @@ mod tests {
         }
         for (listen, address) in [("127.0.0.1:104", "127.0.0.1:105"), ("0.0.0.0:104", "192.0.2.1:104")] {
             config(listen, address).unwrap();
+        }
+    }
+
+    #[test]
+    fn commitment_after_that_of_the_peers_needs_peers_that_commit() {
+        let config = |after: &str, commit: bool| {
+            parse(&format!(
+                "[commitment]\nafter = '{after}'\n[[rule]]\nname = 'r'\nforward = ['a']\n\
+                 [[peer]]\nname = 'a'\nae_title = 'A'\naddress = 'a:104'\ncommit = {commit}\n\
+                 [[peer]]\nname = 'modality'\nae_title = 'CT1'\naddress = 'ct1:104'\n"
+            ))
+        };
+        let error = config("committed", false).unwrap_err();
+        assert!(error.contains("commitment.after: the peer \"a\" has no `commit = true`"), "{error}");
+        assert!(!error.contains("modality"), "{error}");
+        for (after, commit) in [("committed", true), ("forwarded", false), ("stored", false)] {
+            assert!(config(after, commit).unwrap().node.commitment, "{after}");
+        }
+        assert!(config("sometime", true).unwrap_err().contains("stored"));
+        let off = parse("[commitment]\noffer = false\n").unwrap();
+        assert!(!off.node.commitment);
+        let error =
+            parse("[commitment]\nwithin = '0 s'\nretry = { first = '0 s', longest = '2 d' }\n").unwrap_err();
+        for key in ["commitment.within", "commitment.retry.first", "commitment.retry.longest"] {
+            assert!(error.contains(key), "{error}");
         }
     }
 

@@ -3,14 +3,14 @@
 //! What was asked for is known to this process alone. After a restart the deliveries are in the queue still, and the peer is
 //! asked anew; a report on a transaction that nobody knows changes nothing.
 
+use super::commitment_data_set::{Report, Request};
 use super::config::PeerConfig;
 use super::depot::{Depot, Destination, Event};
 use super::schedule::{self, HoldReason, Next, Past};
 use super::verdict::Verdict;
-use crate::dicom::{DataSet, DataSetError, Limits, Tag, item_values, walk};
+use crate::dicom::DataSetError;
 use crate::net::{EventReport, Status};
-use crate::queue::{Delivery, DeliveryId, Queue, QueueError, Settlement};
-use std::collections::HashMap;
+use crate::queue::{Delivery, DeliveryId, Queue, QueueError, Reference, Settlement};
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -59,22 +59,18 @@ impl Commitments {
     /// Endian (PS3.4 Table J.3-1).
     pub(super) fn ask(&self, peer: &str, deliveries: Vec<Delivery>) -> io::Result<(String, Vec<u8>)> {
         let transaction = new_uid()?;
-        let mut items = Vec::new();
-        for delivery in &deliveries {
-            let mut item = Vec::new();
-            put_uid(&mut item, Tag::REFERENCED_SOP_CLASS_UID, &delivery.instance.sop_class);
-            put_uid(&mut item, Tag::REFERENCED_SOP_INSTANCE_UID, &delivery.instance.sop_instance);
-            put(&mut items, Tag::ITEM, &item);
-        }
-        let mut data_set = Vec::new();
-        put_uid(&mut data_set, Tag::TRANSACTION_UID, &transaction);
-        put(&mut data_set, Tag::REFERENCED_SOP_SEQUENCE, &items);
+        let reference = |delivery: &Delivery| Reference {
+            sop_class: delivery.instance.sop_class.clone(),
+            sop_instance: delivery.instance.sop_instance.clone(),
+        };
+        let references = deliveries.iter().map(reference).collect();
+        let request = Request { transaction: transaction.clone(), references };
         let mut asked = self.lock();
         if asked.len() >= MOST_ASKED {
             asked.remove(0);
         }
         asked.push(Asked { transaction: transaction.clone(), peer: peer.to_owned(), deliveries });
-        Ok((transaction, data_set))
+        Ok((transaction, request.data_set()))
     }
 
     /// Nobody waits for a report any more.
@@ -92,7 +88,8 @@ impl Commitments {
         queue: &dyn Queue,
         depot: &dyn Depot,
     ) -> Result<(), ReportError> {
-        let Report { transaction, outcomes } = Report::read(report)?;
+        let read = Report::read(&report.data_set, report.transfer_syntax)?;
+        let Report { transaction, outcomes } = read.ok_or(ReportError::NoTransaction)?;
         let asked = {
             let mut all = self.lock();
             let place = all.iter().position(|asked| asked.transaction == transaction);
@@ -126,51 +123,6 @@ impl Commitments {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// What a report says: for each instance nothing, or why it is not committed (PS3.4 Table J.3-2).
-struct Report {
-    transaction: String,
-    outcomes: HashMap<String, Option<u16>>,
-}
-
-impl Report {
-    fn read(report: &EventReport) -> Result<Self, ReportError> {
-        let source = &report.data_set;
-        let data_set = walk(source, report.transfer_syntax.vr_encoding, &Limits::default())?;
-        let transaction = match data_set.text(source, Tag::TRANSACTION_UID) {
-            Ok(Some(uid)) if !uid.is_empty() => uid,
-            _ => return Err(ReportError::NoTransaction),
-        };
-        let mut outcomes = HashMap::new();
-        let wanted = [Tag::REFERENCED_SOP_INSTANCE_UID];
-        for [uid] in item_values(source, &data_set, Tag::REFERENCED_SOP_SEQUENCE, wanted)? {
-            outcomes.extend(uid.map(|uid| (text(&uid), None)));
-        }
-        // One that is in both lists is not committed.
-        for (uid, reason) in failed(source, &data_set)? {
-            outcomes.insert(uid, Some(reason));
-        }
-        Ok(Self { transaction, outcomes })
-    }
-}
-
-/// The instances that are not committed, and their Failure Reasons.
-fn failed(source: &Vec<u8>, data_set: &DataSet) -> Result<Vec<(String, u16)>, ReportError> {
-    let wanted = [Tag::REFERENCED_SOP_INSTANCE_UID, Tag::FAILURE_REASON];
-    let items = item_values(source, data_set, Tag::FAILED_SOP_SEQUENCE, wanted)?;
-    let reason =
-        |value: Option<Vec<u8>>| value.and_then(|value| value.try_into().ok()).map(u16::from_le_bytes);
-    let failure =
-        |[uid, why]: [Option<Vec<u8>>; 2]| Some((text(&uid?), reason(why).unwrap_or(PROCESSING_FAILURE)));
-    Ok(items.into_iter().filter_map(failure).collect())
-}
-
-fn text(value: &[u8]) -> String {
-    String::from_utf8_lossy(value).trim_matches([' ', '\0']).to_owned()
-}
-
-/// Stands where a report gives no reason.
-const PROCESSING_FAILURE: u16 = 0x0110;
 
 /// What becomes of one delivery by a report.
 enum Outcome {
@@ -226,23 +178,9 @@ fn new_uid() -> io::Result<String> {
     Ok(format!("2.25.{}", u128::from_le_bytes(bytes)))
 }
 
-fn put_uid(out: &mut Vec<u8>, tag: Tag, uid: &str) {
-    let mut value = uid.as_bytes().to_vec();
-    value.resize(value.len().next_multiple_of(2), 0);
-    put(out, tag, &value);
-}
-
-/// An element or an item in Implicit VR Little Endian.
-fn put(out: &mut Vec<u8>, tag: Tag, value: &[u8]) {
-    out.extend_from_slice(&tag.group.to_le_bytes());
-    out.extend_from_slice(&tag.element.to_le_bytes());
-    // A request lists at most some hundred instances.
-    out.extend_from_slice(&(value.len() as u32).to_le_bytes());
-    out.extend_from_slice(value);
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::commitment_data_set;
     use super::*;
     use crate::dicom::{TransferSyntax, uids};
     use crate::net::Priority;
@@ -293,22 +231,13 @@ mod tests {
     }
 
     fn report(transaction: &str, good: &[&str], bad: &[(&str, u16)]) -> EventReport {
-        let (mut data_set, mut committed, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-        for uid in good {
-            let mut item = Vec::new();
-            put_uid(&mut item, Tag::REFERENCED_SOP_INSTANCE_UID, uid);
-            put(&mut committed, Tag::ITEM, &item);
-        }
-        for (uid, reason) in bad {
-            let mut item = Vec::new();
-            put_uid(&mut item, Tag::REFERENCED_SOP_INSTANCE_UID, uid);
-            put(&mut item, Tag::FAILURE_REASON, &reason.to_le_bytes());
-            put(&mut failed, Tag::ITEM, &item);
-        }
-        put_uid(&mut data_set, Tag::TRANSACTION_UID, transaction);
-        put(&mut data_set, Tag::FAILED_SOP_SEQUENCE, &failed);
-        put(&mut data_set, Tag::REFERENCED_SOP_SEQUENCE, &committed);
+        let reference =
+            |uid: &str| Reference { sop_class: "1.2.840".to_owned(), sop_instance: uid.to_owned() };
+        let committed = good.iter().map(|uid| (reference(uid), None));
+        let failed = bad.iter().map(|(uid, reason)| (reference(uid), Some(*reason)));
         let transfer_syntax = TransferSyntax::of_uid(uids::IMPLICIT_VR_LITTLE_ENDIAN).unwrap();
+        let outcomes: Vec<_> = committed.chain(failed).collect();
+        let (_, data_set) = commitment_data_set::report(transaction, &outcomes, transfer_syntax);
         EventReport { event_type: 2, transfer_syntax, data_set }
     }
 
@@ -322,11 +251,8 @@ mod tests {
         let commitments = commitments();
         let (transaction, request) = commitments.ask("archive", deliveries).unwrap();
         let implicit = TransferSyntax::of_uid(uids::IMPLICIT_VR_LITTLE_ENDIAN).unwrap();
-        let walked = walk(&request, implicit.vr_encoding, &Limits::default()).unwrap();
-        assert_eq!(walked.text(&request, Tag::TRANSACTION_UID).unwrap().as_ref(), Some(&transaction));
-        let wanted = [Tag::REFERENCED_SOP_CLASS_UID, Tag::REFERENCED_SOP_INSTANCE_UID];
-        let items = item_values(&request, &walked, Tag::REFERENCED_SOP_SEQUENCE, wanted).unwrap();
-        assert_eq!(items.len(), 3);
+        let read = Request::read(&request, implicit).unwrap();
+        assert_eq!((&read.transaction, read.references.len()), (&transaction, 3));
         let report = report(&transaction, &["1.2.1", "1.2.2", "1.9"], &[("1.2.2", 0x0112)]);
         commitments.reported(&report, &queue, &Nobody).unwrap();
         assert_eq!(states(&queue), [State::Delivered, State::Deferred, State::Sent]);

@@ -111,21 +111,32 @@ impl PeerConfig {
         if !(1..=MOST_ASSOCIATIONS).contains(&self.concurrency) {
             wrong.push(format!("concurrency: must be from 1 to {MOST_ASSOCIATIONS}"));
         }
+        wrong.extend(self.retry.check().iter().map(|fault| format!("retry.{fault}")));
         let times = [
             ("deadlines.connect", self.deadlines.connect),
             ("deadlines.associate", self.deadlines.associate),
             ("deadlines.send", self.deadlines.send),
             ("deadlines.response", self.deadlines.response),
             ("deadlines.commit", self.deadlines.commit),
-            ("retry.first", self.retry.first),
         ];
         let none = times.iter().filter(|(_, time)| time.is_zero());
         wrong.extend(none.map(|(key, _)| format!("{key}: must be longer than nothing")));
-        if self.retry.longest < self.retry.first {
-            wrong.push("retry.longest: must not be shorter than retry.first".to_owned());
+        wrong
+    }
+}
+
+impl Retry {
+    /// Everything that is wrong with it, each beginning with its key.
+    pub(super) fn check(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        if self.first.is_zero() {
+            wrong.push("first: must be longer than nothing".to_owned());
         }
-        if self.retry.longest > DAY {
-            wrong.push("retry.longest: must not be longer than a day".to_owned());
+        if self.longest < self.first {
+            wrong.push("longest: must not be shorter than first".to_owned());
+        }
+        if self.longest > DAY {
+            wrong.push("longest: must not be longer than a day".to_owned());
         }
         wrong
     }
@@ -181,7 +192,7 @@ mod tests {
             peer.check().iter().map(|fault| fault.split(':').next().unwrap().to_owned()).collect();
         assert_eq!(
             keys,
-            ["name", "ae_title", "calling", "concurrency", "deadlines.response", "retry.longest"]
+            ["name", "ae_title", "calling", "concurrency", "retry.longest", "deadlines.response"]
         );
     }
 }

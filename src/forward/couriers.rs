@@ -91,7 +91,8 @@ fn start(name: &str, alive: &Sender<()>, work: impl FnOnce() + Send + 'static) -
     Ok(())
 }
 
-fn options(config: &PeerConfig, calling: &str) -> RequestorOptions {
+/// How a peer is spoken to; `calling` is the AE title of the node.
+pub(super) fn options(config: &PeerConfig, calling: &str) -> RequestorOptions {
     let deadlines = &config.deadlines;
     RequestorOptions {
         connect: deadlines.connect,

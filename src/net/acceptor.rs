@@ -4,6 +4,7 @@
 use super::associate::Associate;
 use super::associate_writer::write_acceptance;
 use super::certificate::Certificate;
+use super::commitment::STORAGE_COMMITMENT;
 use super::common::Common;
 use super::handler::{Association, Connection, Context, Outcome, Step, Tally};
 use super::negotiation::negotiate;
@@ -147,9 +148,10 @@ async fn converse(
     (transport.into_stream(), outcome)
 }
 
-/// Whether what is going to be sent could be stored now. A sign of life can be given always.
+/// Whether what is going to be sent could be stored now. A sign of life can be given always, and so can commitments.
 async fn is_ready(common: &Common, contexts: &[Context]) -> bool {
-    let is_storage = |context: &Context| context.result.is_ok() && context.abstract_syntax != VERIFICATION;
+    let needs_no_room = |uid: &str| uid == VERIFICATION || uid == STORAGE_COMMITMENT;
+    let is_storage = |context: &Context| context.result.is_ok() && !needs_no_room(&context.abstract_syntax);
     if !contexts.iter().any(is_storage) {
         return true;
     }

@@ -46,7 +46,7 @@ pub(super) fn write_acceptance(
     Ok(bytes)
 }
 
-/// An A-ASSOCIATE-RQ PDU.
+/// An A-ASSOCIATE-RQ PDU; of the SOP class `provides` we are the provider.
 ///
 /// # Errors
 /// Those of the encoder, when a text does not fit its field.
@@ -55,14 +55,20 @@ pub(super) fn write_request(
     called: &str,
     contexts: Vec<PresentationContextProposed>,
     max_pdu: u32,
+    provides: Option<&str>,
 ) -> Result<Vec<u8>, WriteError> {
+    let mut user_variables = implementation(max_pdu);
+    if let Some(sop_class) = provides {
+        let roles = RequestorRoles { scu: false, scp: true };
+        user_variables.push(UserVariableItem::ScuScpRoleSelectionSubItem(sop_class.to_owned(), roles));
+    }
     let request = AssociationRQ {
         protocol_version: 1,
         calling_ae_title: calling.to_owned(),
         called_ae_title: called.to_owned(),
         application_context_name: APPLICATION_CONTEXT.to_owned(),
         presentation_contexts: contexts,
-        user_variables: implementation(max_pdu),
+        user_variables,
     };
     let mut bytes = Vec::new();
     write_pdu(&mut bytes, &Pdu::AssociationRQ(request))?;
@@ -145,7 +151,7 @@ mod tests {
             abstract_syntax: "1.2.840.10008.1.1".into(),
             transfer_syntaxes: vec!["1.2.840.10008.1.2.1".into(), "1.2.840.10008.1.2".into()],
         }];
-        let bytes = write_request("SENDER", "CONDENSER", contexts.clone(), 65_536).unwrap();
+        let bytes = write_request("SENDER", "CONDENSER", contexts.clone(), 65_536, Some("1.2")).unwrap();
         let Some(Pdu::AssociationRQ(read)) = dicom_ul::pdu::read_pdu(&bytes[..], 131_072, true).unwrap()
         else {
             panic!("no request");
@@ -154,5 +160,6 @@ mod tests {
         let ours = Associate::parse(&bytes[6..]).unwrap();
         assert_eq!((ours.called(), ours.calling()), (&b"CONDENSER"[..], &b"SENDER"[..]));
         assert_eq!(ours.contexts[0].transfer_syntaxes.len(), 2);
+        assert_eq!(ours.user.roles, [("1.2".to_owned(), false, true)]);
     }
 }

@@ -28,6 +28,9 @@ pub struct Config {
     /// need not be encoded again. Set by the node from its compression target.
     #[serde(skip)]
     pub preferred: Option<&'static TransferSyntax>,
+    /// Whether Storage Commitment is offered (PS3.4 Annex J). Set by the node from its `[commitment]`.
+    #[serde(skip)]
+    pub commitment: bool,
     /// Who may come in. Set by the node from its `[[access]]`.
     #[serde(skip)]
     pub access: AccessList,
@@ -116,6 +119,7 @@ impl Default for Config {
             max_pdu: DEFAULT_MAX_PDU,
             unknown_sop_classes: UnknownSopClasses::Accept,
             preferred: None,
+            commitment: false,
             access: AccessList::default(),
             tls: None,
             limits: Limits::default(),

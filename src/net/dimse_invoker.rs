@@ -1,8 +1,8 @@
 //! DIMSE as the invoker of operations: the requests that we write, and what a response to them says (PS3.7 sections
-//! 9.1.1, 9.1.5 and 9.3).
+//! 9.1.1, 9.1.5, 9.3, 10.1.1 and 10.1.4).
 
 use super::command_set::{
-    C_ECHO, C_STORE, CommandSet, CommandWriter, DATA_SET, N_ACTION, NO_DATA_SET, RESPONSE,
+    C_ECHO, C_STORE, CommandSet, CommandWriter, DATA_SET, N_ACTION, N_EVENT_REPORT, NO_DATA_SET, RESPONSE,
 };
 use super::commitment::{REQUEST_COMMITMENT, STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE};
 use super::handler::StoreAnswer;
@@ -43,6 +43,18 @@ pub(super) fn write_commitment_request(message_id: u16, out: &mut Vec<u8>) {
     set.finish();
 }
 
+/// Appends an N-EVENT-REPORT-RQ on Storage Commitment.
+pub(super) fn write_report_request(event_type: u16, message_id: u16, out: &mut Vec<u8>) {
+    let mut set = CommandWriter::new(out);
+    set.ui(Tag::AFFECTED_SOP_CLASS_UID, STORAGE_COMMITMENT);
+    set.us(Tag::COMMAND_FIELD, N_EVENT_REPORT);
+    set.us(Tag::MESSAGE_ID, message_id);
+    set.us(Tag::COMMAND_DATA_SET_TYPE, DATA_SET);
+    set.ui(Tag::AFFECTED_SOP_INSTANCE_UID, STORAGE_COMMITMENT_INSTANCE);
+    set.us(Tag::EVENT_TYPE_ID, event_type);
+    set.finish();
+}
+
 /// A received response (PS3.7 9.3.1.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Response {
@@ -79,7 +91,7 @@ impl Response {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dimse_performer::Command;
+    use super::super::dimse_performer::{Command, Request};
     use super::super::testing::STORE_RQ;
     use super::*;
 
@@ -92,5 +104,9 @@ mod tests {
         assert_eq!((ours.field, ours.message_id, ours.has_data_set), (theirs.field, 7, true));
         assert_eq!((ours.sop_class, ours.sop_instance), (theirs.sop_class, theirs.sop_instance));
         assert_eq!(Response::parse(&bytes), None, "a request is no response");
+        bytes.clear();
+        write_report_request(2, 9, &mut bytes);
+        let report = Command::parse(&bytes).unwrap();
+        assert_eq!((report.request, report.message_id), (Request::Event { event_type: 2 }, 9));
     }
 }

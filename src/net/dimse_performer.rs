@@ -1,10 +1,10 @@
 //! DIMSE as the performer of operations: what a request asks for, and the response to it (PS3.7 sections 9.1.1, 9.1.5,
-//! 9.3, and 10.1.1 as the one that an event is reported to).
+//! 9.3, 10.1.1 as the one that an event is reported to, and 10.1.4).
 //!
 //! What a command set means is decided here; whether it is obeyed is decided by the session and by the handler.
 
 use super::command_set::{
-    C_CANCEL, C_ECHO, C_STORE, CommandSet, CommandWriter, N_EVENT_REPORT, NO_DATA_SET, RESPONSE,
+    C_CANCEL, C_ECHO, C_STORE, CommandSet, CommandWriter, N_ACTION, N_EVENT_REPORT, NO_DATA_SET, RESPONSE,
 };
 use super::handler::{MoveOriginator, ReceivedUid, StoreAnswer};
 use super::reasons::Violation;
@@ -46,6 +46,11 @@ pub(super) enum Request {
         /// Event Type ID.
         event_type: u16,
     },
+    /// N-ACTION-RQ with a data set.
+    Action {
+        /// Action Type ID.
+        action_type: u16,
+    },
     /// C-CANCEL-RQ.
     Cancel,
     /// An operation that is not offered.
@@ -86,6 +91,7 @@ impl Command {
                 Some(event_type) => Request::Event { event_type },
                 None => Request::Mistyped(Tag::EVENT_TYPE_ID),
             },
+            N_ACTION => action(&set),
             _ => Request::Unrecognized,
         };
         Ok(Command {
@@ -115,8 +121,10 @@ impl Command {
         if let Some(sop_instance) = &self.sop_instance {
             set.ui(Tag::AFFECTED_SOP_INSTANCE_UID, &sop_instance.text);
         }
-        if let Request::Event { event_type } = self.request {
-            set.us(Tag::EVENT_TYPE_ID, event_type);
+        match self.request {
+            Request::Event { event_type } => set.us(Tag::EVENT_TYPE_ID, event_type),
+            Request::Action { action_type } => set.us(Tag::ACTION_TYPE_ID, action_type),
+            _ => {}
         }
         set.finish();
     }
@@ -139,10 +147,26 @@ fn store(set: &CommandSet, sop_class: Option<ReceivedUid>, sop_instance: Option<
     Request::Store { sop_class, sop_instance, move_originator }
 }
 
+/// The mandatory elements of N-ACTION-RQ with a data set (PS3.7 Table 10.3-7).
+fn action(set: &CommandSet) -> Request {
+    for tag in [Tag::REQUESTED_SOP_CLASS_UID, Tag::REQUESTED_SOP_INSTANCE_UID] {
+        if set.uid(tag).is_none() {
+            return Request::Mistyped(tag);
+        }
+    }
+    if !set.announces_data_set() {
+        return Request::Mistyped(Tag::COMMAND_DATA_SET_TYPE);
+    }
+    match set.u16(Tag::ACTION_TYPE_ID) {
+        Some(action_type) => Request::Action { action_type },
+        None => Request::Mistyped(Tag::ACTION_TYPE_ID),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::command_set::MAX_COMMAND_SET;
-    use super::super::dimse_invoker::{Response, write_echo_request};
+    use super::super::dimse_invoker::{Response, write_commitment_request, write_echo_request};
     use super::super::status::Status;
     use super::super::testing::{STORE_RQ, store_rq_without as without};
     use super::*;
@@ -196,10 +220,16 @@ mod tests {
 
     #[test]
     fn other_requests_are_told_apart() {
-        for (field, expected) in [(0x0020u16, Request::Unrecognized), (0x0130, Request::Unrecognized)] {
+        let no_class = Request::Mistyped(Tag::REQUESTED_SOP_CLASS_UID);
+        for (field, expected) in [(0x0020u16, Request::Unrecognized), (N_ACTION, no_class)] {
             let command = Command::parse(&without(0x0100, Some(&field.to_le_bytes()))).unwrap();
             assert_eq!(command.request, expected, "{field:04X}");
         }
+        let mut action = Vec::new();
+        write_commitment_request(5, &mut action);
+        let command = Command::parse(&action).unwrap();
+        assert_eq!((command.request, command.has_data_set), (Request::Action { action_type: 1 }, true));
+        assert_eq!(command.sop_instance, Some(uid("1.2.840.10008.1.20.1.1")));
         let cancel = Command::parse(&without(0x0100, Some(&C_CANCEL.to_le_bytes()))).unwrap();
         assert_eq!(cancel.request, Request::Cancel);
         let mut echo = Vec::new();

@@ -1,10 +1,12 @@
 //! The messages of an association that we asked for: a request goes out, and its response comes in (PS3.7 9.1.1 and 9.1.5,
 //! PS3.8 9.3.5).
 
-use super::command_set::{C_ECHO, C_STORE, MAX_COMMAND_SET, N_ACTION, RESPONSE};
+use super::command_set::{C_ECHO, C_STORE, MAX_COMMAND_SET, N_ACTION, N_EVENT_REPORT, RESPONSE};
 use super::commitment::{LONGEST_REPORT, STORAGE_COMMITMENT_INSTANCE};
 use super::conversation::Conversation;
-use super::dimse_invoker::{Response, write_commitment_request, write_echo_request, write_store_request};
+use super::dimse_invoker::{
+    Response, write_commitment_request, write_echo_request, write_report_request, write_store_request,
+};
 use super::dimse_performer::Command;
 use super::handler::StoreAnswer;
 use super::pdata::{Demultiplexer, Fragment, PDV_HEADER_LEN, fragment_room, frame_command, pdu_header};
@@ -105,6 +107,21 @@ impl Exchange {
         self.frame(context, &command);
         self.send_with_data_set(context, data_set)?;
         self.response(N_ACTION, message_id, Some(STORAGE_COMMITMENT_INSTANCE))
+    }
+
+    /// N-EVENT-REPORT of what has become of a request for Storage Commitment.
+    pub(super) fn report_commitment(
+        &mut self,
+        context: u8,
+        event_type: u16,
+        data_set: &dyn Source,
+    ) -> Result<StoreAnswer, RequestorError> {
+        let message_id = self.next_message_id();
+        let mut command = Vec::new();
+        write_report_request(event_type, message_id, &mut command);
+        self.frame(context, &command);
+        self.send_with_data_set(context, data_set)?;
+        self.response(N_EVENT_REPORT, message_id, Some(STORAGE_COMMITMENT_INSTANCE))
     }
 
     /// Waits for a request of the peer with a data set: its command and the data set.

@@ -1,7 +1,7 @@
 //! The two sides of a received instance: what the network hands over, and what it wants to be told.
 
 use super::certificate::Certificate;
-use super::commitment::EventReport;
+use super::commitment::{CommitmentRequest, EventReport};
 use super::reasons::{Rejection, Violation, abort_in_words};
 use super::received::ReceivedBytes;
 use super::status::Status;
@@ -39,6 +39,13 @@ pub trait StoreHandler: Send + Sync + 'static {
     /// nothing to say.
     fn event_reported(&self, association: &Association, report: &EventReport) -> StoreAnswer {
         let _ = (association, report);
+        Status::UNRECOGNIZED_OPERATION.into()
+    }
+
+    /// What to tell a peer that asks for Storage Commitment; once that is [`Status::SUCCESS`], it is owed a report. Called on
+    /// a blocking thread.
+    fn commitment_requested(&self, association: &Association, request: CommitmentRequest) -> StoreAnswer {
+        let _ = (association, request);
         Status::UNRECOGNIZED_OPERATION.into()
     }
 

@@ -49,7 +49,7 @@ mod wire;
 pub use access::{Access, AccessList};
 pub use address_range::{AddressRange, NotAnAddressRange};
 pub use certificate::{Certificate, CertificateName};
-pub use commitment::{EventReport, STORAGE_COMMITMENT};
+pub use commitment::{CommitmentRequest, EventReport, NotReported, Reporter, STORAGE_COMMITMENT};
 pub use config::{Config, ConfigError, DEFAULT_MAX_PDU, Deadlines, Limits, UnknownSopClasses, is_ae_title};
 pub use handler::{
     Association, Connection, Context, ContextRefusal, Failure, MoveOriginator, Outcome, Received,

@@ -52,7 +52,8 @@ pub(super) fn negotiate(
     }
     // A peer that provides Storage Commitment reports over an association of its own, and says so by its role.
     let reports = request.user.roles.iter().any(|(uid, _, provides)| uid == STORAGE_COMMITMENT && *provides);
-    Ok(request.contexts.iter().map(|context| answer(context, reports, config)).collect())
+    let commitment = reports || config.commitment;
+    Ok(request.contexts.iter().map(|context| answer(context, commitment, config)).collect())
 }
 
 /// PS3.8 7.1.1.13: odd numbers from 1 to 255, each once, and at least one.
@@ -66,9 +67,10 @@ fn ids_are_sound(contexts: &[ContextItem]) -> bool {
         })
 }
 
-fn answer(context: &ContextItem, reports: bool, config: &Config) -> Context {
-    let is_report = reports && context.abstract_syntax == STORAGE_COMMITMENT;
-    let result = if is_report || is_offered(&context.abstract_syntax, config.unknown_sop_classes) {
+fn answer(context: &ContextItem, commitment: bool, config: &Config) -> Context {
+    let result = if commitment && context.abstract_syntax == STORAGE_COMMITMENT {
+        choose_plain(&context.transfer_syntaxes).ok_or(ContextRefusal::TransferSyntaxes)
+    } else if is_offered(&context.abstract_syntax, config.unknown_sop_classes) {
         choose(&context.transfer_syntaxes, config.preferred).ok_or(ContextRefusal::TransferSyntaxes)
     } else {
         Err(ContextRefusal::AbstractSyntax)
@@ -112,6 +114,12 @@ fn choose(proposed: &[String], preferred: Option<&TransferSyntax>) -> Option<&'s
         .filter_map(|uid| TransferSyntax::of_uid(uid))
         .filter(|syntax| carries_data_sets(syntax))
         .min_by_key(|syntax| if preferred == Some(*syntax) { 0 } else { rank(syntax) })
+}
+
+/// For what has no pixels and is written by us too: Little Endian, Explicit VR before Implicit VR.
+fn choose_plain(proposed: &[String]) -> Option<&'static TransferSyntax> {
+    let plain = [uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN];
+    plain.into_iter().find(|uid| proposed.iter().any(|other| other == uid)).and_then(TransferSyntax::of_uid)
 }
 
 /// Whether an instance in this syntax is all there: a data set, with its pixels inside.
@@ -224,6 +232,23 @@ mod tests {
                 assert_eq!(result, expected, "{abstract_syntax} {unknown:?}");
             }
         }
+    }
+
+    #[test]
+    fn commitment_is_accepted_where_it_is_offered_or_reported_and_in_what_we_can_write() {
+        use uids::*;
+        let result = |offered: bool, reports: bool, syntaxes: &[&str]| {
+            let mut request = request(vec![context(1, STORAGE_COMMITMENT, syntaxes)]);
+            request.user.roles = vec![(STORAGE_COMMITMENT.to_owned(), !reports, reports)];
+            let config = Config { commitment: offered, ..Config::default() };
+            negotiate(&request, HERE, None, &config).unwrap()[0].result.map(|syntax| syntax.uid)
+        };
+        let both = [IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_LITTLE_ENDIAN];
+        assert_eq!(result(true, false, &both), Ok(EXPLICIT_VR_LITTLE_ENDIAN));
+        assert_eq!(result(false, true, &both[..1]), Ok(IMPLICIT_VR_LITTLE_ENDIAN));
+        assert_eq!(result(false, false, &both), Err(ContextRefusal::AbstractSyntax));
+        let others = [EXPLICIT_VR_BIG_ENDIAN, JPEG_LS_LOSSLESS];
+        assert_eq!(result(true, false, &others), Err(ContextRefusal::TransferSyntaxes));
     }
 
     #[test]

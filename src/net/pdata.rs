@@ -108,13 +108,21 @@ pub(super) fn pdu_header(context: u8, is_command: bool, is_last: bool, length: u
 
 /// Appends a whole command set in PDUs that the peer takes. `peer_max` is its Maximum Length, 0 for none.
 pub(super) fn frame_command(context: u8, command: &[u8], peer_max: u32, out: &mut Vec<u8>) {
-    let room = fragment_room(peer_max, u32::MAX);
-    let mut fragments = command.chunks(room).peekable();
+    frame(context, true, command, fragment_room(peer_max, u32::MAX), out);
+}
+
+/// Appends a whole data set that is in memory likewise, in PDUs that are no longer than `our_max`.
+pub(super) fn frame_data_set(context: u8, data_set: &[u8], peer_max: u32, our_max: u32, out: &mut Vec<u8>) {
+    frame(context, false, data_set, fragment_room(peer_max, our_max), out);
+}
+
+fn frame(context: u8, is_command: bool, bytes: &[u8], room: usize, out: &mut Vec<u8>) {
+    let mut fragments = bytes.chunks(room).peekable();
     while let Some(fragment) = fragments.next() {
         let is_last = fragments.peek().is_none();
         out.reserve(HEADER_LEN + PDV_HEADER_LEN + fragment.len());
         // A chunk is no longer than the room, which fits into 32 bits with its headers.
-        out.extend_from_slice(&pdu_header(context, true, is_last, fragment.len() as u32));
+        out.extend_from_slice(&pdu_header(context, is_command, is_last, fragment.len() as u32));
         out.extend_from_slice(fragment);
     }
 }

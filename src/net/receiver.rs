@@ -55,6 +55,14 @@ impl Receiver {
         self.transport
     }
 
+    /// Waits until a message begins, or the wish to end; nothing is lost of it when nobody waits any more.
+    ///
+    /// # Errors
+    /// How the connection ends.
+    pub(super) async fn wait(&mut self, patience: &mut Patience) -> Result<(), Outcome> {
+        if self.left > 0 { Ok(()) } else { self.transport.wait(patience).await }
+    }
+
     /// Reads the next command set into `command`. `between` bounds the wait for its first fragment; when that has
     /// begun, `within` says what bounds the rest of the message.
     ///

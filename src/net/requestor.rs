@@ -8,7 +8,7 @@ use super::commitment::EventReport;
 use super::conversation::{Conversation, last};
 use super::dimse_performer::Request;
 use super::exchange::Exchange;
-use super::handler::{Context, StoreAnswer};
+use super::handler::{Context, ContextRefusal, StoreAnswer};
 use super::negotiation::SMALLEST_PEER_MAXIMUM;
 use super::pdu::{ASSOCIATE_AC, ASSOCIATE_RJ, RELEASE_RP, RELEASE_RQ_PDU, abort};
 use super::peer_tls::PeerTls;
@@ -43,7 +43,7 @@ impl Requestor {
         proposed: &[ProposedContext],
     ) -> Result<Requestor, RequestorError> {
         let (calling, called) = (&options.calling, &options.called);
-        let request = write_request(calling, called, items(proposed)?, options.max_pdu)
+        let request = write_request(calling, called, items(proposed)?, options.max_pdu, options.provides)
             .map_err(RequestorError::Request)?;
         let tls = options.tls.as_ref().map(|(tls, host)| PeerTls::load(tls, host)).transpose()?;
         let mut conversation = Conversation::open(address, options.connect, options.max_pdu)?;
@@ -63,7 +63,14 @@ impl Requestor {
             conversation.last_words(abort([0, 0]));
             return Err(RequestorError::PeerMaximum(peer_max));
         }
-        let contexts = results(proposed, &acceptance);
+        let mut contexts = results(proposed, &acceptance);
+        // Many acceptors say nothing of roles and mean well; one that says no is not asked to take what it does not want.
+        for (sop_class, _, provides) in &acceptance.user.roles {
+            if options.provides == Some(sop_class.as_str()) && !provides {
+                let refused = contexts.iter_mut().filter(|context| context.abstract_syntax == *sop_class);
+                refused.for_each(|context| context.result = Err(ContextRefusal::User));
+            }
+        }
         let accepted = contexts.iter().filter(|context| context.result.is_ok()).map(|context| context.id);
         let exchange = Exchange::new(conversation, accepted, peer_max, &options);
         Ok(Requestor { exchange, contexts, release_time: options.release })
@@ -123,6 +130,20 @@ impl Requestor {
         self.exchange.request_commitment(context, data_set)
     }
 
+    /// Reports on Storage Commitment to whoever has asked for it (PS3.4 J.3.3).
+    ///
+    /// # Errors
+    /// As [`Requestor::store`].
+    pub fn report_commitment(
+        &mut self,
+        context: u8,
+        event_type: u16,
+        data_set: &dyn Source,
+    ) -> Result<StoreAnswer, RequestorError> {
+        self.accepted(context)?;
+        self.exchange.report_commitment(context, event_type, data_set)
+    }
+
     /// Waits so long for a report on Storage Commitment, answers it with what `judge` says, and releases the association.
     /// A peer may as well report over an association of its own.
     ///
@@ -177,7 +198,6 @@ impl Requestor {
 #[cfg(test)]
 mod tests {
     use super::super::command_set::C_ECHO;
-    use super::super::handler::ContextRefusal;
     use super::super::pdu::reject;
     use super::super::testing::{self, USER_ABORT, hasty, response};
     use super::*;

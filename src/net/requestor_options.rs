@@ -12,6 +12,8 @@ pub struct RequestorOptions {
     pub calling: String,
     /// The AE title of the peer.
     pub called: String,
+    /// A SOP class that we are the provider of, instead of its user: said by role selection (PS3.7 D.3.3.4).
+    pub provides: Option<&'static str>,
     /// TLS, and the host whose name the certificate of the peer must bear; plain text without.
     pub tls: Option<(PeerTlsConfig, String)>,
     /// The longest P-DATA-TF PDU that we take and send, in bytes.
@@ -36,6 +38,7 @@ impl RequestorOptions {
         RequestorOptions {
             calling: calling.to_owned(),
             called: called.to_owned(),
+            provides: None,
             tls: None,
             max_pdu: DEFAULT_MAX_PDU,
             connect: Duration::from_secs(10),

@@ -38,6 +38,16 @@ impl Status {
     pub const DUPLICATE_INVOCATION: Status = Status(0x0210);
     /// The Command Field names an operation that is not offered.
     pub const UNRECOGNIZED_OPERATION: Status = Status(0x0211);
+    /// There is no such type of action.
+    pub const NO_SUCH_ACTION: Status = Status(0x0123);
+    /// The SOP class is not that of the SOP instance.
+    pub const CLASS_INSTANCE_CONFLICT: Status = Status(0x0119);
+    /// An attribute that must be there is missing.
+    pub const MISSING_ATTRIBUTE: Status = Status(0x0120);
+    /// The Transaction UID is in use already (PS3.4 J.3.3.1.2).
+    pub const DUPLICATE_TRANSACTION: Status = Status(0x0131);
+    /// There is too much of it at a time.
+    pub const RESOURCE_LIMITATION: Status = Status(0x0213);
     /// A mandatory element of the command set is missing or has the wrong form.
     pub const MISTYPED_ARGUMENT: Status = Status(0x0212);
     /// There is no room to keep the instance.
@@ -114,6 +124,7 @@ const NAMES: &[(u16, u16, &str)] = &[
     (0x0122, 0x0122, "SOP class not supported"),
     (0x0123, 0x0123, "no such action"),
     (0x0124, 0x0124, "not authorized"),
+    (0x0131, 0x0131, "duplicate transaction UID"),
     (0x0210, 0x0210, "duplicate invocation"),
     (0x0211, 0x0211, "unrecognized operation"),
     (0x0212, 0x0212, "mistyped argument"),

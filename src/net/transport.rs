@@ -65,6 +65,14 @@ impl Transport {
         }
     }
 
+    /// Waits until there is something to read; nothing is lost of it when nobody waits any more.
+    ///
+    /// # Errors
+    /// How the connection ended.
+    pub(super) async fn wait(&mut self, patience: &mut Patience) -> Result<(), Outcome> {
+        if self.start < self.staging.len() { Ok(()) } else { self.fill(patience).await }
+    }
+
     /// Appends at least one and at most `most` bytes to `out`, within its capacity. Gives how many.
     ///
     /// # Errors

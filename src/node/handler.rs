@@ -6,7 +6,8 @@ use crate::codec::Reason;
 use crate::dicom::{FileMeta, Source};
 use crate::forward;
 use crate::net::{
-    self, Association, Connection, EventReport, Received, Refusal, Status, StoreAnswer, StoreHandler,
+    self, Association, CommitmentRequest, Connection, EventReport, Received, Refusal, Status, StoreAnswer,
+    StoreHandler,
 };
 use crate::observe::{Escaped, Outcome};
 use crate::store::{QuarantineNote, Stored};
@@ -56,6 +57,10 @@ impl StoreHandler for Node {
                 answer
             }
         }
+    }
+
+    fn commitment_requested(&self, association: &Association, request: CommitmentRequest) -> StoreAnswer {
+        self.promise(association, request)
     }
 
     fn refused(&self, association: &Association, refusal: &Refusal) {

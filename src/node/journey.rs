@@ -1,12 +1,14 @@
 //! The journey of one instance, from received bytes to a durable file and the deliveries that are due of it.
 
+use super::commitment::Demand;
 use super::decoding::Decoding;
 use super::in_hand::InHand;
+use super::recent::Recent;
 use super::scan::Scanned;
 use super::status::Failure;
 use crate::codec::{self, Chosen, CompressError, Lossy, Reason, Recompress};
 use crate::dicom::{FileMeta, Limits, Source, Tag, TransferSyntax, Uid, in_pieces};
-use crate::forward::Commitments;
+use crate::forward::{Commitments, Provider};
 use crate::net::Received;
 use crate::observe::Counters;
 use crate::queue::Queue;
@@ -27,6 +29,9 @@ pub struct Node {
     pub(super) counters: Counters,
     pub(super) in_hand: InHand,
     pub(super) commitments: Arc<Commitments>,
+    pub(super) provider: Option<Arc<Provider>>,
+    pub(super) demand: Demand,
+    pub(super) recent: Recent,
 }
 
 /// A journey that ended well.
@@ -79,8 +84,18 @@ impl Node {
             None => self.take_in(&scanned, received, &decision.compress, &label)?,
         };
         arrival.queued = self.enqueue(&arrival, &label, decision)?;
+        self.remember(&arrival, &label);
         arrival.rule.clone_from(&decision.rule);
         Ok(arrival)
+    }
+
+    /// Remembers where the instance lies, for whoever asks for its commitment.
+    fn remember(&self, arrival: &Arrival, label: &Label<'_>) {
+        let uid = arrival.derived.as_ref().unwrap_or(&label.identity.sop_instance).to_string();
+        self.recent.insert(&uid, self.tree.below(arrival.stored.path()));
+        if let Stored::Beside { existing, .. } = &arrival.stored {
+            self.recent.insert(&uid, self.tree.below(existing));
+        }
     }
 
     /// Condenses the instance into a draft, or keeps it as it came, and gives the draft its place.

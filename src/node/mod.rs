@@ -2,6 +2,7 @@
 //!
 //! The journey of one instance is [`Node::journey`], in `journey.rs`; it reads top to bottom.
 
+mod commitment;
 mod decoder_process;
 mod decoder_protocol;
 mod decoder_worker;
@@ -11,6 +12,7 @@ mod handler;
 mod in_hand;
 mod journey;
 mod rebuild;
+mod recent;
 mod retention;
 mod running;
 mod scan;

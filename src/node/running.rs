@@ -1,17 +1,19 @@
 //! From configuration to parts, from parts to a running node, and to an orderly end.
 
+use super::commitment::Demand;
 use super::decoding::Decoding;
 use super::deliveries::{NoQueue, open_queue};
 use super::in_hand::InHand;
 use super::journey::Node;
+use super::recent::Recent;
 use super::retention::Retention;
 use crate::config::Config;
 use crate::dicom::Limits;
-use crate::forward::{Commitments, Couriers, Depot};
+use crate::forward::{Commitments, Couriers, Depot, Evidence, Provider};
 use crate::net::{Listener, StoreHandler, Tls, TlsError, serve};
 use crate::observe::{Counters, Escaped};
-use crate::queue::Queue;
-use crate::store::{StoreError, Tree};
+use crate::queue::{Queue, QueueError};
+use crate::store::{Durability, StoreError, Tree};
 use sd_notify::NotifyState;
 use std::io;
 use std::net::SocketAddr;
@@ -21,6 +23,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
+
+/// So many instances are known by where they lie, some 300 bytes each.
+const RECENT: usize = 50_000;
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -39,11 +44,9 @@ pub enum RunError {
     /// The queue of deliveries is not usable.
     #[error("no delivery can be queued: {0}")]
     Queue(#[from] NoQueue),
-    /// Deliveries to this peer would never count as delivered.
-    #[error(
-        "this version does not ask peers for Storage Commitment yet: leave `commit` out of the peer {0:?}"
-    )]
-    Commit(String),
+    /// The transactions of Storage Commitment are not usable.
+    #[error("Storage Commitment cannot be offered: {}", without_transactions(.0))]
+    Commitment(QueueError),
     /// TLS cannot be spoken.
     #[error("{0}")]
     Tls(#[from] TlsError),
@@ -68,7 +71,8 @@ pub fn run(config: &Config) -> Result<(), RunError> {
         tracing::warn!(store = %config.store.path.display(), warning, "durability is doubtful");
     }
     let queue = open_queue(&tree, config)?;
-    let node = Arc::new(Node::new(tree, config, queue.clone()));
+    let provider = provider(config).map_err(RunError::Commitment)?;
+    let node = Arc::new(Node::new(tree, config, queue.clone(), provider));
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
     runtime.block_on(attend(config, &node, queue))?;
@@ -83,10 +87,17 @@ fn workers() -> usize {
 }
 
 impl Node {
-    /// A node over an opened store, and over its queue where rules forward anything.
-    pub fn new(tree: Tree, config: &Config, queue: Option<Arc<dyn Queue>>) -> Self {
+    /// A node over an opened store, over its queue where rules forward anything, and with the provider of Storage Commitment
+    /// where that is offered.
+    pub fn new(
+        tree: Tree,
+        config: &Config,
+        queue: Option<Arc<dyn Queue>>,
+        provider: Option<Arc<Provider>>,
+    ) -> Self {
         let limits = Limits::default();
         let commitments = Arc::new(Commitments::new(&config.peer));
+        let committing = config.peer.iter().filter(|peer| peer.commit);
         Self {
             tree,
             queue,
@@ -96,6 +107,12 @@ impl Node {
             counters: Counters::default(),
             in_hand: InHand::default(),
             commitments,
+            recent: Recent::new(if provider.is_some() { RECENT } else { 0 }),
+            provider,
+            demand: Demand {
+                after: config.commitment.after,
+                committing: committing.map(|peer| peer.name.clone()).collect(),
+            },
         }
     }
 
@@ -139,6 +156,9 @@ async fn attend(config: &Config, node: &Arc<Node>, queue: Option<Arc<dyn Queue>>
     }
     let retention =
         queue.as_ref().map(|queue| Retention::start(node, queue, config.store.keep)).transpose()?;
+    if let Some(provider) = &node.provider {
+        provider.start(&(Arc::clone(node) as Arc<dyn Evidence>))?;
+    }
     let couriers = queue.map(|queue| start_couriers(config, node, &queue)).transpose()?;
     let (drain, drained) = watch::channel(false);
     let handler = Arc::clone(node) as Arc<dyn StoreHandler>;
@@ -151,12 +171,36 @@ async fn attend(config: &Config, node: &Arc<Node>, queue: Option<Arc<dyn Queue>>
     tell_systemd(NotifyState::Stopping);
     drain.send_replace(true);
     drop(retention);
+    if let Some(provider) = &node.provider {
+        provider.stop();
+    }
     let delivering = end_of(couriers, config.node.deadlines.drain)?;
     tokio::select! {
         _ = async { tokio::join!(serving, delivering) } => (),
         () = signals.end() => tracing::warn!("stopped at once by a second signal"),
     }
     Ok(())
+}
+
+/// The provider of Storage Commitment, where that is offered.
+fn provider(config: &Config) -> Result<Option<Arc<Provider>>, QueueError> {
+    if !config.commitment.offer {
+        return Ok(None);
+    }
+    let durable = config.store.durability == Durability::Full;
+    let provider = Provider::new(&config.commitment, &config.peer, config.transactions_path(), durable)?;
+    Ok(Some(Arc::new(provider)))
+}
+
+/// What is wrong, and what is to be done: nothing else is lost with them than the transactions.
+fn without_transactions(error: &QueueError) -> String {
+    match error {
+        QueueError::Damaged { path, reason } => format!(
+            "{} is damaged ({reason}); move it away with its -wal and -shm: whoever waits for a report asks again",
+            path.display()
+        ),
+        error => error.to_string(),
+    }
 }
 
 fn start_couriers(config: &Config, node: &Arc<Node>, queue: &Arc<dyn Queue>) -> io::Result<Couriers> {

@@ -126,6 +126,15 @@ pub struct Selection {
     pub sop_instance: Option<String>,
 }
 
+/// An instance that is not in the store any more since each of its peers has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedOn {
+    /// SOP Class UID.
+    pub sop_class: String,
+    /// The names of those peers.
+    pub peers: Vec<String>,
+}
+
 /// How many deliveries to one peer are in one state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Count {

@@ -2,7 +2,7 @@
 //!
 //! All methods block, and have committed what they did when they return. Any number of threads may call them at once.
 
-use super::delivery::{Count, Delivery, DeliveryId, Instance, Selection, Settlement};
+use super::delivery::{Count, Delivery, DeliveryId, Instance, PassedOn, Selection, Settlement};
 use super::error::QueueError;
 use crate::net::Priority;
 use std::fmt;
@@ -78,6 +78,10 @@ pub trait Queue: Send + Sync + fmt::Debug {
     /// The file of an instance stays for good, whatever becomes of its deliveries.
     fn keep(&self, instance: &Instance) -> Result<(), QueueError>;
 
-    /// Forgets an instance whose file is gone, unless a delivery of it has become due again meanwhile.
+    /// Forgets an instance whose file is gone, unless a delivery of it has become due again meanwhile. Who has it now is
+    /// remembered for ninety days.
     fn forget(&self, instance: &Instance) -> Result<(), QueueError>;
+
+    /// What is remembered of an instance that was forgotten.
+    fn passed_on(&self, sop_instance: &str) -> Result<Option<PassedOn>, QueueError>;
 }

@@ -1,6 +1,6 @@
 //! Rows of the SQLite queue as values, and the statements that only read.
 
-use super::delivery::{Count, Delivery, DeliveryId, Instance, STATES, Selection, State};
+use super::delivery::{Count, Delivery, DeliveryId, Instance, PassedOn, STATES, Selection, State};
 use crate::net::Priority;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_iter};
@@ -117,6 +117,19 @@ fn state(row: &Row<'_>, column: usize) -> Outcome<State> {
 fn natural(row: &Row<'_>, column: usize) -> Outcome<u64> {
     let number: i64 = row.get(column)?;
     u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
+}
+
+/// What is remembered of an instance that is not in the store any more.
+pub(super) fn passed_on(connection: &Connection, sop_instance: &str) -> Outcome<Option<PassedOn>> {
+    let read = |row: &Row<'_>| {
+        let peers: String = row.get(1)?;
+        // It was made by SQLite itself.
+        Ok(PassedOn { sop_class: row.get(0)?, peers: serde_json::from_str(&peers).unwrap_or_default() })
+    };
+    connection
+        .prepare_cached("SELECT sop_class, peers FROM passed_on WHERE sop_instance = ?1")?
+        .query_row([sop_instance], read)
+        .optional()
 }
 
 /// Deliveries of a selection in the order of their numbers, at most `most`, with numbers above `after`.

@@ -1,4 +1,4 @@
-//! The tables of the SQLite queue, their versions, and how the database is opened.
+//! The tables of the SQLite queue and of the transactions beside it, their versions, and how a database is opened.
 
 use super::error::QueueError;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -7,10 +7,38 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// Says in the head of the file whose database it is: «Cond».
-const APPLICATION_ID: i64 = 0x436F_6E64;
+/// What a database of ours holds.
+pub(super) struct Schema {
+    /// Says in the head of the file whose database it is.
+    application_id: i64,
+    /// The steps from one version of the schema to the next; a new one is appended, none is ever changed.
+    migrations: &'static [&'static str],
+}
 
-/// The steps from one version of the schema to the next; a new one is appended, none is ever changed.
+/// The queue of deliveries: «Cond».
+pub(super) const DELIVERIES: Schema = Schema { application_id: 0x436F_6E64, migrations: MIGRATIONS };
+/// The transactions of Storage Commitment: «Comm».
+pub(super) const TRANSACTIONS: Schema = Schema { application_id: 0x436F_6D6D, migrations: OF_TRANSACTIONS };
+
+/// What was asked for (`asked`) and what became of each of it (`outcome`), both JSON; `due` is when there is something to do
+/// about it, and empty once it is reported or given up.
+const OF_TRANSACTIONS: &[&str] = &["
+CREATE TABLE transaction_of_peer (
+    uid TEXT PRIMARY KEY,
+    calling TEXT NOT NULL,
+    called TEXT NOT NULL,
+    asked TEXT NOT NULL,
+    outcome TEXT,
+    received INTEGER NOT NULL,
+    due INTEGER,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    error TEXT
+) STRICT;
+CREATE INDEX transaction_due ON transaction_of_peer (due) WHERE due IS NOT NULL;
+CREATE INDEX transaction_done ON transaction_of_peer (received) WHERE due IS NULL;
+"];
+
+/// The steps to the queue of deliveries.
 ///
 /// What is counted is kept as it changes (`tally`, `instance.open`): nothing ever goes through all rows. Times are
 /// milliseconds since 1970; priorities are 0 (high) to 2 (low), so that the index is in the order of claims; studies are
@@ -84,6 +112,12 @@ CREATE TABLE audit (
     id INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, action TEXT NOT NULL, selection TEXT NOT NULL,
     deliveries INTEGER NOT NULL
 ) STRICT;
+", "
+-- Instances that retention has removed, and the names of the peers that have them (JSON).
+CREATE TABLE passed_on (
+    sop_instance TEXT PRIMARY KEY, sop_class TEXT NOT NULL, peers TEXT NOT NULL, at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX passed_on_at ON passed_on (at);
 "];
 
 /// For another process to end its transaction, which all of ours do within milliseconds.
@@ -103,7 +137,12 @@ pub(super) enum Absent {
 /// Opens the connection that writes, and brings the schema up to date.
 ///
 /// `durable`: what was committed survives a loss of power.
-pub(super) fn open_writer(path: &Path, absent: Absent, durable: bool) -> Result<Connection, QueueError> {
+pub(super) fn open_writer(
+    path: &Path,
+    schema: &Schema,
+    absent: Absent,
+    durable: bool,
+) -> Result<Connection, QueueError> {
     if !path.exists() {
         if absent == Absent::Refuse {
             return Err(QueueError::Missing { path: path.to_owned() });
@@ -120,7 +159,7 @@ pub(super) fn open_writer(path: &Path, absent: Absent, durable: bool) -> Result<
         Ok(connection)
     };
     let mut connection = open().map_err(|error| QueueError::of(path, &error))?;
-    migrate(path, &mut connection)?;
+    migrate(path, schema, &mut connection)?;
     Ok(connection)
 }
 
@@ -148,8 +187,8 @@ fn set_up(connection: &Connection) -> Result<(), rusqlite::Error> {
     Ok(())
 }
 
-fn migrate(path: &Path, connection: &mut Connection) -> Result<(), QueueError> {
-    let known = MIGRATIONS.len() as i64;
+fn migrate(path: &Path, schema: &Schema, connection: &mut Connection) -> Result<(), QueueError> {
+    let known = schema.migrations.len() as i64;
     let fail = |error: rusqlite::Error| QueueError::of(path, &error);
     // Whoever comes second finds it done.
     let transaction =
@@ -158,7 +197,7 @@ fn migrate(path: &Path, connection: &mut Connection) -> Result<(), QueueError> {
     let (found, application) = (number("user_version")?, number("application_id")?);
     let tables = "SELECT 1 FROM sqlite_schema LIMIT 1";
     let filled = transaction.query_row(tables, [], |_| Ok(())).optional().map_err(fail)?.is_some();
-    if filled && application != APPLICATION_ID {
+    if filled && application != schema.application_id {
         let reason = "it is another program's database".to_owned();
         return Err(QueueError::Damaged { path: path.to_owned(), reason });
     }
@@ -166,10 +205,10 @@ fn migrate(path: &Path, connection: &mut Connection) -> Result<(), QueueError> {
         return Err(QueueError::Newer { path: path.to_owned(), found, known });
     }
     if found < known {
-        for step in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        for step in schema.migrations.iter().skip(usize::try_from(found).unwrap_or(0)) {
             transaction.execute_batch(step).map_err(fail)?;
         }
-        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
+        transaction.pragma_update(None, "application_id", schema.application_id).map_err(fail)?;
         transaction.pragma_update(None, "user_version", known).map_err(fail)?;
         transaction.commit().map_err(fail)?;
     }

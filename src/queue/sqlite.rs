@@ -2,7 +2,7 @@
 //!
 //! Several processes may have it open, so that an operator's command works beside a running node.
 
-use super::delivery::{Count, Delivery, DeliveryId, Instance, Selection, Settlement, State};
+use super::delivery::{Count, Delivery, DeliveryId, Instance, PassedOn, Selection, Settlement, State};
 use super::error::QueueError;
 use super::interface::Queue;
 use super::rows::{self, Moment};
@@ -37,7 +37,7 @@ impl Sqlite {
     /// # Errors
     /// [`QueueError`]; each one says what to do.
     pub fn open(path: &Path, durable: bool) -> Result<Self, QueueError> {
-        Self::over(path, schema::open_writer(path, Absent::Create, durable)?)
+        Self::over(path, schema::open_writer(path, &schema::DELIVERIES, Absent::Create, durable)?)
     }
 
     /// Opens a queue that must be there.
@@ -45,7 +45,7 @@ impl Sqlite {
     /// # Errors
     /// [`QueueError::Missing`] where it is not, and as [`Sqlite::open`].
     pub fn open_existing(path: &Path, durable: bool) -> Result<Self, QueueError> {
-        Self::over(path, schema::open_writer(path, Absent::Refuse, durable)?)
+        Self::over(path, schema::open_writer(path, &schema::DELIVERIES, Absent::Refuse, durable)?)
     }
 
     fn over(path: &Path, connection: Connection) -> Result<Self, QueueError> {
@@ -249,6 +249,10 @@ impl Queue for Sqlite {
     fn forget(&self, instance: &Instance) -> Result<(), QueueError> {
         let (sop_instance, digest) = (instance.sop_instance.clone(), instance.digest);
         self.writer.write(move |connection| statements::forget(connection, &sop_instance, &digest))
+    }
+
+    fn passed_on(&self, sop_instance: &str) -> Result<Option<PassedOn>, QueueError> {
+        self.read(|connection| rows::passed_on(connection, sop_instance))
     }
 }
 

@@ -11,6 +11,8 @@ type Outcome<T> = Result<T, rusqlite::Error>;
 /// Nothing is put off for longer. A moment that lies farther ahead comes from a clock that was set back since, and counts
 /// as now: nothing waits for a year because somebody corrected the date.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+/// For so long it is known who has an instance that was removed.
+const REMEMBERED: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// So many due deliveries are put back to the others at a time, so that a claim stays quick after a long outage.
 const MOST_PROMOTED: i64 = 1000;
 
@@ -275,8 +277,25 @@ pub(super) fn forget(connection: &Connection, sop_instance: &str, digest: &[u8; 
         .query_row(params![sop_instance, digest], |row| row.get(0))
         .optional()?;
     let Some(number) = number else { return Ok(()) };
+    remember(connection, number)?;
     connection.prepare_cached("DELETE FROM delivery WHERE instance = ?1")?.execute([number])?;
     remove_if_unused(connection, number)
+}
+
+/// Writes down who has an instance, and forgets what was written down long ago.
+fn remember(connection: &Connection, instance: i64) -> Outcome<()> {
+    let now = Moment::now();
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO passed_on (sop_instance, sop_class, peers, at) SELECT sop_instance, sop_class, \
+             (SELECT json_group_array(p.name) FROM delivery d JOIN peer p ON p.id = d.peer WHERE d.instance = ?1), ?2 \
+             FROM instance WHERE id = ?1",
+        )?
+        .execute(params![instance, now.0])?;
+    connection
+        .prepare_cached("DELETE FROM passed_on WHERE at < ?1")?
+        .execute([now.before(REMEMBERED).0])
+        .map(drop)
 }
 
 fn remove_if_unused(connection: &Connection, instance: i64) -> Outcome<()> {

@@ -96,8 +96,17 @@ const LONGEST_NAME: usize = 255 - 65;
 /// What a missing value is called.
 const UNKNOWN: &str = "unknown";
 /// Names at the root of the store that are the store's own.
-pub(super) const OWN_NAMES: &[&str] =
-    &["quarantine", "queue.db", "queue.db-wal", "queue.db-shm", "queue.db-journal"];
+pub(super) const OWN_NAMES: &[&str] = &[
+    "quarantine",
+    "queue.db",
+    "queue.db-wal",
+    "queue.db-shm",
+    "queue.db-journal",
+    "commitment.db",
+    "commitment.db-wal",
+    "commitment.db-shm",
+    "commitment.db-journal",
+];
 
 impl Layout {
     /// Where this instance belongs.

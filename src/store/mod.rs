@@ -25,6 +25,7 @@ mod receipt;
 mod removal;
 mod replace;
 mod seal;
+mod search;
 mod tree;
 mod volume;
 

@@ -38,6 +38,7 @@ MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 # Answers after which the data set must lie in quarantine, with its reason beside it.
 QUARANTINED = (0xA900, 0xC001, 0xC002, 0xC003, 0x0117)
 OWN_NAMES = ("quarantine", ".condenser", "queue.db", "queue.db-wal", "queue.db-shm", "queue.db-journal")
+OWN_NAMES += ("commitment.db", "commitment.db-wal", "commitment.db-shm", "commitment.db-journal")
 
 
 @dataclass

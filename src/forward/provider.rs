@@ -1,0 +1,444 @@
+//! Storage Commitment as its provider (Storage Commitment Push Model, PS3.4 Annex J): what a peer asks to be committed is
+//! written down before the request is answered, and from then on the peer is owed a report.
+//!
+//! What the report says is for the [`Evidence`] to tell. It goes over the association by which the request came while that
+//! lasts, or over a new one to the `[[peer]]` that has the AE title of whoever asked, and is tried until it is taken or the
+//! window of `commitment.retry` is over. A peer that does not listen costs the others nothing: each has a thread of its own.
+
+use super::commitment_config::CommitmentConfig;
+use super::commitment_data_set::{Request, RequestError, report};
+use super::config::PeerConfig;
+use super::couriers::options;
+use super::ending::Ending;
+use super::evidence::{CommitmentEvent, Evidence};
+use super::schedule;
+use super::verdict::Absence;
+use crate::dicom::{TransferSyntax, uids};
+use crate::net::{
+    CommitmentRequest, ProposedContext, Reporter, Requestor, RequestorError, RequestorOptions,
+    STORAGE_COMMITMENT, Status,
+};
+use crate::queue::{Begun, QueueError, Reference, Transaction, Transactions};
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+/// The provider of a node.
+#[derive(Debug)]
+pub struct Provider {
+    config: CommitmentConfig,
+    peers: Vec<PeerConfig>,
+    /// Where transactions are written down, and whether that survives a loss of power.
+    database: (PathBuf, bool),
+    transactions: Mutex<Option<Arc<Transactions>>>,
+    /// The ways back to peers whose associations may last still, by Transaction UID.
+    ways_back: Mutex<HashMap<String, (Reporter, Instant)>>,
+    /// The AE titles that are being reported to.
+    busy: Mutex<HashSet<String>>,
+    ending: Ending,
+}
+
+/// A request that was written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Promised {
+    /// Transaction UID.
+    pub transaction: String,
+    /// How many instances it names.
+    pub instances: usize,
+}
+
+/// Why a request for commitment is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum NotPromised {
+    /// It is no request that could be answered.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// Its Transaction UID is in use.
+    #[error("the Transaction UID is in use already")]
+    Duplicate,
+    /// Too many reports are owed.
+    #[error("too many reports are owed already")]
+    TooMany,
+    /// It cannot be written down.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+/// Why a report was not taken.
+#[derive(Debug, thiserror::Error)]
+enum NotTaken {
+    #[error("no [[peer]] has the AE title {0}, and its association has ended")]
+    Nowhere(String),
+    #[error("{0}")]
+    NoAssociation(#[from] RequestorError),
+    #[error("the peer does not take reports on Storage Commitment")]
+    NotOffered,
+    #[error("the peer has not taken another report of the same round")]
+    Gone,
+    #[error("the peer answers the report with {0}")]
+    Refused(Status),
+}
+
+/// So often there is a look at what is to be done.
+const POLL: Duration = Duration::from_secs(1);
+/// The same while a report is under way, and after a failure of ours.
+const SHORT: Duration = Duration::from_millis(50);
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// So often it is asked how far peers have come.
+const PEERS: Duration = Duration::from_secs(2);
+/// A peer that releases its association as soon as its request is answered gets this time for it.
+const GRACE: Duration = Duration::from_millis(250);
+/// For the answer to a report over the association by which the request came.
+const ANSWER: Duration = Duration::from_secs(30);
+/// Whoever reports has a transaction for so long.
+const LEASE: Duration = Duration::from_secs(60 * 60);
+/// Transactions in one look, and peers that are reported to at a time.
+const MOST: usize = 64;
+const MOST_PEERS: usize = 16;
+
+impl Provider {
+    /// Nothing owed yet that is not in `database`. `durable`: what is promised survives a loss of power.
+    ///
+    /// # Errors
+    /// [`QueueError`], where there is a database that cannot be used.
+    pub fn new(
+        config: &CommitmentConfig,
+        peers: &[PeerConfig],
+        database: PathBuf,
+        durable: bool,
+    ) -> Result<Self, QueueError> {
+        let known = database.exists().then(|| Transactions::open(&database, durable)).transpose()?;
+        if let Some(transactions) = &known {
+            transactions.recover()?;
+        }
+        Ok(Self {
+            config: config.clone(),
+            peers: peers.to_vec(),
+            database: (database, durable),
+            transactions: Mutex::new(known.map(Arc::new)),
+            ways_back: Mutex::default(),
+            busy: Mutex::default(),
+            ending: Ending::default(),
+        })
+    }
+
+    /// Writes a request down, durably: from now on its peer is owed a report. `calling` is its AE title, and `called` the one
+    /// that it called.
+    ///
+    /// # Errors
+    /// [`NotPromised`]; nothing is owed then.
+    pub fn promise(
+        &self,
+        calling: &str,
+        called: &str,
+        request: CommitmentRequest,
+    ) -> Result<Promised, NotPromised> {
+        let Request { transaction, references } = Request::read(&request.data_set, request.transfer_syntax)?;
+        let promised = Promised { transaction: transaction.clone(), instances: references.len() };
+        let owed = Transaction {
+            uid: transaction.clone(),
+            calling: calling.to_owned(),
+            called: called.to_owned(),
+            references,
+            outcome: None,
+            received: SystemTime::now(),
+            attempts: 0,
+        };
+        let may_use_the_same = !self.config.same_association.is_zero();
+        let grace = if may_use_the_same { GRACE } else { Duration::ZERO };
+        match self.opened()?.begin(&owed, grace)? {
+            Begun::Yes => {}
+            Begun::Duplicate => return Err(NotPromised::Duplicate),
+            Begun::TooMany => return Err(NotPromised::TooMany),
+        }
+        if may_use_the_same {
+            let mut ways_back = lock(&self.ways_back);
+            ways_back.retain(|_, (reporter, _)| reporter.is_open());
+            ways_back.insert(transaction, (request.reporter, Instant::now()));
+        }
+        Ok(promised)
+    }
+
+    /// Begins to work off what is owed.
+    ///
+    /// # Errors
+    /// When the system gives no more threads.
+    pub fn start(self: &Arc<Self>, evidence: &Arc<dyn Evidence>) -> io::Result<()> {
+        let (provider, evidence) = (Arc::clone(self), Arc::clone(evidence));
+        thread::Builder::new().name("commitment".to_owned()).spawn(move || provider.run(&evidence))?;
+        Ok(())
+    }
+
+    /// Asks for the end. What is owed then is owed by the next process.
+    pub fn stop(&self) {
+        self.ending.ask();
+    }
+
+    fn run(self: &Arc<Self>, evidence: &Arc<dyn Evidence>) {
+        while !self.ending.is_asked_for() {
+            let pause = match self.look(evidence) {
+                Ok(pause) => pause,
+                Err(error) => {
+                    evidence.happened(CommitmentEvent::Failed { error: &error.to_string() });
+                    AFTER_FAILURE
+                }
+            };
+            self.ending.wait(pause);
+        }
+    }
+
+    /// Judges and reports what is due; how long until it is worth looking again.
+    fn look(self: &Arc<Self>, evidence: &Arc<dyn Evidence>) -> Result<Duration, QueueError> {
+        let Some(transactions) = lock(&self.transactions).clone() else { return Ok(POLL) };
+        let mut of_peers: HashMap<String, Vec<Transaction>> = HashMap::new();
+        for transaction in transactions.due(MOST)? {
+            if self.ending.is_asked_for() {
+                break;
+            }
+            if let Some(judged) = self.judged(transaction, &transactions, evidence.as_ref())? {
+                of_peers.entry(judged.calling.clone()).or_default().push(judged);
+            }
+        }
+        for (calling, owed) in of_peers {
+            {
+                let mut busy = lock(&self.busy);
+                if busy.len() >= MOST_PEERS || !busy.insert(calling.clone()) {
+                    continue;
+                }
+            }
+            for transaction in &owed {
+                transactions.wait(&transaction.uid, LEASE)?;
+            }
+            let (provider, evidence) = (Arc::clone(self), Arc::clone(evidence));
+            let (transactions, at) = (Arc::clone(&transactions), calling.clone());
+            let started = thread::Builder::new().name("commitment-report".to_owned()).spawn(move || {
+                let _busy = Busy { provider: &provider, calling: &at };
+                if let Err(error) = provider.report_all(&owed, &transactions, evidence.as_ref()) {
+                    evidence.happened(CommitmentEvent::Failed { error: &error.to_string() });
+                }
+            });
+            if started.is_err() {
+                lock(&self.busy).remove(&calling);
+            }
+        }
+        let next = transactions.next_due()?.unwrap_or(POLL);
+        Ok(next.clamp(SHORT, POLL))
+    }
+
+    /// The transaction with what is to be reported; `None` while peers are waited for, or nothing can be said.
+    fn judged(
+        &self,
+        mut transaction: Transaction,
+        transactions: &Transactions,
+        evidence: &dyn Evidence,
+    ) -> Result<Option<Transaction>, QueueError> {
+        if transaction.outcome.is_some() {
+            return Ok(Some(transaction));
+        }
+        let patient = age(&transaction) < self.config.within;
+        match evidence.judge(&transaction.references, patient) {
+            Ok(Some(outcome)) => {
+                let outcome: Vec<_> = outcome.iter().map(|reason| reason.map(|status| status.0)).collect();
+                transactions.judged(&transaction.uid, &outcome)?;
+                evidence.happened(CommitmentEvent::Judged { transaction: &transaction, outcome: &outcome });
+                transaction.outcome = Some(outcome);
+                Ok(Some(transaction))
+            }
+            Ok(None) => transactions.wait(&transaction.uid, PEERS).map(|()| None),
+            Err(error) => {
+                evidence.happened(CommitmentEvent::Failed { error: &error });
+                transactions.wait(&transaction.uid, AFTER_FAILURE).map(|()| None)
+            }
+        }
+    }
+
+    /// Reports what one peer is owed.
+    fn report_all(
+        &self,
+        owed: &[Transaction],
+        transactions: &Transactions,
+        evidence: &dyn Evidence,
+    ) -> Result<(), QueueError> {
+        let settle = |transaction: &Transaction, taken: Result<Status, NotTaken>, same_association| {
+            self.settle(transaction, taken, same_association, transactions, evidence)
+        };
+        let mut rest = Vec::new();
+        for transaction in owed {
+            match self.report_back(transaction) {
+                Some(status) => settle(transaction, Ok(status), true)?,
+                None => rest.push(transaction),
+            }
+        }
+        let Some(first) = rest.first() else { return Ok(()) };
+        let Some(peer) = self.peer(&first.calling) else {
+            let nowhere = |transaction: &Transaction| Err(NotTaken::Nowhere(transaction.calling.clone()));
+            return rest.iter().try_for_each(|transaction| settle(transaction, nowhere(transaction), false));
+        };
+        // What the peer does not take of one, nobody else of the same round needs to try.
+        let mut link = Some(Link::open(peer, &first.called));
+        for transaction in rest {
+            let taken = match link.take() {
+                Some(Ok(mut open)) => {
+                    let taken = open.report(transaction);
+                    if taken.is_ok() {
+                        link = Some(Ok(open));
+                    }
+                    taken
+                }
+                Some(Err(error)) => Err(error),
+                None => Err(NotTaken::Gone),
+            };
+            settle(transaction, taken, false)?;
+        }
+        if let Some(Ok(open)) = link {
+            open.close();
+        }
+        Ok(())
+    }
+
+    /// Reports over the association by which the request came, where that is to be used and lasts; what the peer answers.
+    fn report_back(&self, transaction: &Transaction) -> Option<Status> {
+        let (reporter, since) = lock(&self.ways_back).get(&transaction.uid).cloned()?;
+        let in_time = since.elapsed() <= self.config.same_association;
+        if !reporter.is_open() || !in_time && self.peer(&transaction.calling).is_some() {
+            return None;
+        }
+        let (event_type, data_set) =
+            report(&transaction.uid, &outcomes(transaction), reporter.transfer_syntax());
+        reporter.report(event_type, data_set, ANSWER).ok()
+    }
+
+    /// Writes down what came of a report.
+    fn settle(
+        &self,
+        transaction: &Transaction,
+        taken: Result<Status, NotTaken>,
+        same_association: bool,
+        transactions: &Transactions,
+        evidence: &dyn Evidence,
+    ) -> Result<(), QueueError> {
+        let error = match taken {
+            Ok(status) if status.is_performed() => {
+                transactions.finish(&transaction.uid, None)?;
+                lock(&self.ways_back).remove(&transaction.uid);
+                evidence.happened(CommitmentEvent::Reported { transaction, same_association });
+                return Ok(());
+            }
+            Ok(status) => NotTaken::Refused(status),
+            Err(error) => error,
+        };
+        let retry = &self.config.retry;
+        if age(transaction) >= retry.window {
+            let error = error.to_string();
+            transactions.finish(&transaction.uid, Some(&error))?;
+            lock(&self.ways_back).remove(&transaction.uid);
+            evidence.happened(CommitmentEvent::GivenUp { transaction, error: &error });
+            return Ok(());
+        }
+        let absence = match &error {
+            NotTaken::NoAssociation(error) => Absence::of(error),
+            NotTaken::NotOffered | NotTaken::Nowhere(_) => Absence::Misconfigured,
+            NotTaken::Refused(_) | NotTaken::Gone => Absence::Passing,
+        };
+        let after = schedule::absence(absence, transaction.attempts.saturating_add(1), retry);
+        let error = error.to_string();
+        transactions.put_off(&transaction.uid, after, &error)?;
+        evidence.happened(CommitmentEvent::Deferred { transaction, after, error: &error });
+        Ok(())
+    }
+
+    /// Where an AE title is reached.
+    fn peer(&self, ae_title: &str) -> Option<&PeerConfig> {
+        self.peers.iter().find(|peer| peer.ae_title.trim() == ae_title.trim())
+    }
+
+    /// The database, made by the first who needs it.
+    fn opened(&self) -> Result<Arc<Transactions>, QueueError> {
+        let mut known = lock(&self.transactions);
+        if let Some(transactions) = &*known {
+            return Ok(Arc::clone(transactions));
+        }
+        let (path, durable) = &self.database;
+        let opened = Arc::new(Transactions::open(path, *durable)?);
+        *known = Some(Arc::clone(&opened));
+        Ok(opened)
+    }
+}
+
+/// An association of ours with a peer that is owed reports.
+struct Link {
+    requestor: Requestor,
+    context: u8,
+    syntax: &'static TransferSyntax,
+}
+
+impl Link {
+    /// Opens one as the provider, under the AE title that the peer has asked.
+    fn open(peer: &PeerConfig, called: &str) -> Result<Self, NotTaken> {
+        let known = [uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN];
+        let transfer_syntaxes: Vec<_> = known.into_iter().filter_map(TransferSyntax::of_uid).collect();
+        let abstract_syntax = STORAGE_COMMITMENT.to_owned();
+        let proposed = [ProposedContext { abstract_syntax, transfer_syntaxes: transfer_syntaxes.clone() }];
+        let options = RequestorOptions { provides: Some(STORAGE_COMMITMENT), ..options(peer, called) };
+        let address = (peer.address.host.as_str(), peer.address.port);
+        let requestor = Requestor::connect(address, options, &proposed)?;
+        let accepted = |syntax: &&'static TransferSyntax| requestor.context(STORAGE_COMMITMENT, syntax);
+        let found = transfer_syntaxes.iter().find_map(|syntax| Some((accepted(syntax)?, *syntax)));
+        let (context, syntax) = found.ok_or(NotTaken::NotOffered)?;
+        Ok(Self { requestor, context, syntax })
+    }
+
+    fn report(&mut self, transaction: &Transaction) -> Result<Status, NotTaken> {
+        let (event_type, data_set) = report(&transaction.uid, &outcomes(transaction), self.syntax);
+        Ok(self.requestor.report_commitment(self.context, event_type, &data_set)?.status)
+    }
+
+    fn close(self) {
+        // Everything that counts was answered before.
+        let _ = self.requestor.release();
+    }
+}
+
+/// Says that a peer is not reported to any more, whatever ended the report.
+struct Busy<'b> {
+    provider: &'b Provider,
+    calling: &'b str,
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        lock(&self.provider.busy).remove(self.calling);
+    }
+}
+
+/// What is to be reported of each instance.
+fn outcomes(transaction: &Transaction) -> Vec<(Reference, Option<u16>)> {
+    let known = transaction.outcome.as_deref().unwrap_or_default();
+    // Nothing is committed of which nothing is known.
+    let reason = |at: usize| known.get(at).copied().unwrap_or(Some(Status::PROCESSING_FAILURE.0));
+    transaction.references.iter().enumerate().map(|(at, reference)| (reference.clone(), reason(at))).collect()
+}
+
+fn age(transaction: &Transaction) -> Duration {
+    SystemTime::now().duration_since(transaction.received).unwrap_or_default()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each holds whole values at any time: no panic can leave one half written.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a peer is told whose request is refused (PS3.7 10.1.4.1.10).
+pub fn answer_to_request(error: &NotPromised) -> Status {
+    match error {
+        NotPromised::Request(RequestError::DataSet(_)) => Status::PROCESSING_FAILURE,
+        NotPromised::Request(_) => Status::MISSING_ATTRIBUTE,
+        NotPromised::Duplicate => Status::DUPLICATE_TRANSACTION,
+        NotPromised::TooMany => Status::RESOURCE_LIMITATION,
+        NotPromised::Queue(error) if error.is_out_of_space() => Status::RESOURCE_LIMITATION,
+        NotPromised::Queue(_) => Status::PROCESSING_FAILURE,
+    }
+}
