@@ -3,21 +3,24 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may stop at the first surprise")]
 
+#[path = "support/authority.rs"]
+mod authority;
 #[path = "support/foreign_peer.rs"]
 mod foreign_peer;
 #[path = "support/made.rs"]
 mod made;
 
+use authority::Authority;
 use condenser::dicom::{FileMeta, uids};
 use condenser::forward::{Commitments, Couriers, Depot, Destination, Event, HoldReason, PeerConfig};
-use condenser::net::Priority;
+use condenser::net::{PeerTlsConfig, Priority};
 use condenser::queue::{Delivery, Instance, Queue, Selection, Sqlite, State};
 use condenser::store::{FileSource, StoreError};
 use foreign_peer::{ForeignPeer, free_port};
 use made::{CT, Image};
 use std::fs::File;
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -196,6 +199,70 @@ fn f01_a_peer_that_comes_back_gets_what_waited() {
     ended(couriers);
 }
 
+/// A listener whose connections are never made: the system drops what would be one too many.
+struct BlackHole {
+    listener: TcpListener,
+    _filling: Vec<TcpStream>,
+}
+
+impl BlackHole {
+    fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        rustix::net::listen(&listener, 0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let short = Duration::from_millis(200);
+        let filling =
+            std::iter::from_fn(|| TcpStream::connect_timeout(&address, short).ok()).take(10).collect();
+        Self { listener, _filling: filling }
+    }
+}
+
+#[test]
+fn f01_black_holes_and_names_that_do_not_resolve_cost_nobody_else_anything() {
+    let (bench, received) = (Bench::new(), tempfile::tempdir().unwrap());
+    let Some(foreign) = ForeignPeer::storescp(received.path(), NOTHING) else { return };
+    let hole = BlackHole::new();
+    bench.add_many(20, &["archive", "hole", "nowhere"]);
+    let mut swallowed = hasty("hole", hole.listener.local_addr().unwrap());
+    swallowed.deadlines.connect = Duration::from_millis(300);
+    let nowhere = PeerConfig { address: "no-such-host.invalid:104".parse().unwrap(), ..nobody("nowhere") };
+    let couriers = bench.start(&[hasty("archive", foreign.address), swallowed, nowhere]);
+    bench.depot.wait_for("archive", "delivered", 20);
+    bench.depot.wait_for("hole", "unavailable", 2);
+    bench.depot.wait_for("nowhere", "unavailable", 1);
+    ended(couriers);
+    for peer in ["hole", "nowhere"] {
+        assert!(bench.states(peer).iter().all(|row| (row.1, row.2) == (State::Queued, 0)), "{peer}");
+    }
+}
+
+#[test]
+fn f02_a_peer_that_rejects_for_now_or_aborts_is_asked_again_and_gets_everything() {
+    let (bench, received) = (Bench::new(), tempfile::tempdir().unwrap());
+    bench.add_many(3, &["busy", "aborting"]);
+    let port = free_port().to_string();
+    let Some(busy) = ForeignPeer::scripted(["--refuse", "transient", "--port", &port]) else { return };
+    // It answers each association request with A-ABORT of the service provider.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let aborting = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream = stream;
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(&[7, 0, 0, 0, 0, 4, 0, 0, 2, 0]);
+        }
+    });
+    let couriers = bench.start(&[hasty("busy", busy.address), hasty("aborting", aborting)]);
+    bench.depot.wait_for("busy", "unavailable", 2);
+    bench.depot.wait_for("aborting", "unavailable", 2);
+    busy.stop();
+    let folder = received.path().to_str().unwrap();
+    let Some(_ready) = ForeignPeer::scripted(["--folder", folder, "--port", &port]) else { return };
+    bench.depot.wait_for("busy", "delivered", 3);
+    ended(couriers);
+    assert!(bench.states("aborting").iter().all(|row| (row.1, row.2) == (State::Queued, 0)));
+}
+
 #[test]
 fn f02_a_peer_that_rejects_for_good_is_an_alarm_and_drops_nothing() {
     let bench = Bench::new();
@@ -256,6 +323,21 @@ fn f05_refusals_are_held_after_a_few_tries_and_a_full_peer_gets_it_in_the_end() 
 }
 
 #[test]
+fn f05_what_is_no_answer_delivers_nothing_and_the_instance_is_sent_again() {
+    let (bench, received) = (Bench::new(), tempfile::tempdir().unwrap());
+    let folder = received.path().to_str().unwrap();
+    let kinds = "no-status,other-message,other-instance,data-set,junk";
+    let Some(foreign) = ForeignPeer::scripted(["--folder", folder, "--nonsense", kinds]) else { return };
+    bench.add_many(1, &["archive"]);
+    let couriers = bench.start(&[hasty("archive", foreign.address)]);
+    bench.depot.wait("archive", "delivered 1.2.9.1");
+    ended(couriers);
+    let tries = kinds.split(',').count() as u32 + 1;
+    assert_eq!(bench.states("archive"), [("1.2.9.1".to_owned(), State::Delivered, tries)]);
+    assert!(received.path().join("1.2.9.1.dcm").exists());
+}
+
+#[test]
 fn f06_warnings_are_deliveries() {
     let bench = Bench::new();
     let Some(foreign) = ForeignPeer::scripted(["--statuses", "B000,B006,B007"]) else { return };
@@ -307,6 +389,63 @@ fn f08_a_peer_that_is_silent_for_too_long_has_nothing_delivered() {
     bench.depot.wait("archive", "deferred 1.2.9.1");
     ended(couriers);
     assert_eq!(bench.count("archive", State::Delivered), 0);
+}
+
+#[test]
+fn f08_dcmtk_that_sleeps_is_waited_for_as_long_as_is_configured_and_no_longer() {
+    // It sleeps before its answer, or after it, while the next instance is on its way.
+    for option in ["--sleep-during", "--sleep-after"] {
+        let (bench, received) = (Bench::new(), tempfile::tempdir().unwrap());
+        let sleepy = || ForeignPeer::storescp(received.path(), [option, "1"]);
+        let (Some(first), Some(second)) = (sleepy(), sleepy()) else { return };
+        bench.add_many(2, &["patient", "hasty"]);
+        let mut impatient = hasty("hasty", second.address);
+        impatient.deadlines.response = Duration::from_millis(100);
+        let couriers = bench.start(&[hasty("patient", first.address), impatient]);
+        bench.depot.wait_for("patient", "delivered", 2);
+        bench.depot.wait("hasty", "deferred");
+        ended(couriers);
+        let attempts: Vec<u32> = bench.states("patient").iter().map(|row| row.2).collect();
+        assert_eq!(attempts, [1, 1], "{option}");
+    }
+}
+
+#[test]
+fn f11_without_the_right_certificate_nothing_is_sent_until_it_is_put_there() {
+    let (bench, received) = (Bench::new(), tempfile::tempdir().unwrap());
+    let (authority, another) = (Authority::new(), Authority::new());
+    authority.write_certified("archive", &authority.certify_server("archive.test"));
+    let (key, certificate) = (authority.path("archive.key"), authority.path("archive.pem"));
+    let options = ["+tls", key.to_str().unwrap(), certificate.to_str().unwrap(), "-ic"];
+    let Some(secure) = ForeignPeer::storescp(received.path(), options) else { return };
+    let open = tempfile::tempdir().unwrap();
+    let Some(plain) = ForeignPeer::storescp(open.path(), NOTHING) else { return };
+    bench.add_many(3, &["secure", "misnamed", "plain"]);
+    let tls = |name: &str| PeerTlsConfig {
+        authorities: another.path("ca.pem"),
+        name: Some(name.to_owned()),
+        certificate: None,
+        key: None,
+    };
+    let over_tls = |name: &str, address, host| PeerConfig { tls: Some(tls(host)), ..hasty(name, address) };
+    let couriers = bench.start(&[
+        over_tls("secure", secure.address, "archive.test"),
+        over_tls("misnamed", secure.address, "other.test"),
+        over_tls("plain", plain.address, "archive.test"),
+    ]);
+    for peer in ["secure", "misnamed", "plain"] {
+        bench.depot.wait_for(peer, "", 2);
+        assert_eq!(bench.count(peer, State::Delivered), 0, "{peer}");
+    }
+    // What is read for each connection can be changed while instances wait.
+    std::fs::copy(authority.path("ca.pem"), another.path("ca.pem")).unwrap();
+    bench.depot.wait_for("secure", "delivered", 3);
+    ended(couriers);
+    assert_eq!(std::fs::read_dir(received.path()).unwrap().count(), 3);
+    for peer in ["misnamed", "plain"] {
+        assert_eq!(bench.count(peer, State::Queued), 3, "{peer}");
+    }
+    assert_eq!(std::fs::read_dir(open.path()).unwrap().count(), 0, "no plain text in the place of TLS");
 }
 
 #[test]

@@ -29,7 +29,7 @@ impl Bench {
         let mut config = Config::default();
         config.store.path = folder.path().join("store");
         change(&mut config);
-        let node = Node::new(Tree::open(&config.store).unwrap(), &config, None, None);
+        let node = Node::new(Tree::open(&config.store).unwrap(), &config, None);
         Self { folder, node }
     }
 

@@ -209,6 +209,22 @@ fn f17_a_clock_that_was_set_back_does_not_hold_anything_up() {
 }
 
 #[test]
+fn f17_a_clock_that_jumps_ahead_brings_one_early_burst_and_no_more() {
+    let (bench, queue) = Bench::new();
+    enqueue(&queue, "1.1", 0..3, &["a"], Priority::Medium);
+    let later = deferred(Duration::from_secs(3600), Some(0xA700));
+    let put_off = |claimed: &[Delivery]| settle_all(&queue, claimed, &later);
+    put_off(&claim(&queue, "a", 10));
+    assert_eq!(claim(&queue, "a", 10), []);
+    bench.database().execute("UPDATE delivery SET due = due - 31536000000", []).unwrap();
+    let burst = claim(&queue, "a", 10);
+    assert_eq!(burst.len(), 3);
+    put_off(&burst);
+    assert_eq!(claim(&queue, "a", 10), []);
+    assert!(queue.next_due("a").unwrap().unwrap() > Duration::from_secs(3500));
+}
+
+#[test]
 fn what_is_sent_is_asked_for_until_it_is_committed() {
     let (_bench, queue) = Bench::new();
     enqueue(&queue, "1.1", 0..3, &["a"], Priority::Medium);

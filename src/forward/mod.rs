@@ -35,6 +35,6 @@ pub use depot::{Depot, Destination, Event};
 pub use evidence::{CommitmentEvent, Evidence};
 pub use instance::{Instance, StoredInstance, UnusableFile};
 pub use peer::{Answered, Kind, NotSent, Peer};
-pub use provider::{NotPromised, Promised, Provider, answer_to_request};
+pub use provider::{NotPromised, Promised, Provider, Providing, answer_to_request};
 pub use schedule::HoldReason;
 pub use verdict::{Absence, Verdict};

@@ -22,6 +22,7 @@ use crate::queue::{Begun, QueueError, Reference, Transaction, Transactions};
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -166,20 +167,17 @@ impl Provider {
     ///
     /// # Errors
     /// When the system gives no more threads.
-    pub fn start(self: &Arc<Self>, evidence: &Arc<dyn Evidence>) -> io::Result<()> {
-        let (provider, evidence) = (Arc::clone(self), Arc::clone(evidence));
-        thread::Builder::new().name("commitment".to_owned()).spawn(move || provider.run(&evidence))?;
-        Ok(())
+    pub fn start(self: &Arc<Self>, evidence: &Arc<dyn Evidence>) -> io::Result<Providing> {
+        let (alive, running) = channel();
+        let (provider, worker) = (Arc::clone(self), Worker { evidence: Arc::clone(evidence), _alive: alive });
+        thread::Builder::new().name("commitment".to_owned()).spawn(move || provider.run(&worker))?;
+        Ok(Providing { provider: Arc::clone(self), running })
     }
 
-    /// Asks for the end. What is owed then is owed by the next process.
-    pub fn stop(&self) {
-        self.ending.ask();
-    }
-
-    fn run(self: &Arc<Self>, evidence: &Arc<dyn Evidence>) {
+    fn run(self: &Arc<Self>, worker: &Worker) {
+        let evidence = &worker.evidence;
         while !self.ending.is_asked_for() {
-            let pause = match self.look(evidence) {
+            let pause = match self.look(worker) {
                 Ok(pause) => pause,
                 Err(error) => {
                     evidence.happened(CommitmentEvent::Failed { error: &error.to_string() });
@@ -191,14 +189,14 @@ impl Provider {
     }
 
     /// Judges and reports what is due; how long until it is worth looking again.
-    fn look(self: &Arc<Self>, evidence: &Arc<dyn Evidence>) -> Result<Duration, QueueError> {
+    fn look(self: &Arc<Self>, worker: &Worker) -> Result<Duration, QueueError> {
         let Some(transactions) = lock(&self.transactions).clone() else { return Ok(POLL) };
         let mut of_peers: HashMap<String, Vec<Transaction>> = HashMap::new();
         for transaction in transactions.due(MOST)? {
             if self.ending.is_asked_for() {
                 break;
             }
-            if let Some(judged) = self.judged(transaction, &transactions, evidence.as_ref())? {
+            if let Some(judged) = self.judged(transaction, &transactions, worker.evidence.as_ref())? {
                 of_peers.entry(judged.calling.clone()).or_default().push(judged);
             }
         }
@@ -212,12 +210,12 @@ impl Provider {
             for transaction in &owed {
                 transactions.wait(&transaction.uid, LEASE)?;
             }
-            let (provider, evidence) = (Arc::clone(self), Arc::clone(evidence));
+            let (provider, worker) = (Arc::clone(self), worker.clone());
             let (transactions, at) = (Arc::clone(&transactions), calling.clone());
             let started = thread::Builder::new().name("commitment-report".to_owned()).spawn(move || {
                 let _busy = Busy { provider: &provider, calling: &at };
-                if let Err(error) = provider.report_all(&owed, &transactions, evidence.as_ref()) {
-                    evidence.happened(CommitmentEvent::Failed { error: &error.to_string() });
+                if let Err(error) = provider.report_all(&owed, &transactions, worker.evidence.as_ref()) {
+                    worker.evidence.happened(CommitmentEvent::Failed { error: &error.to_string() });
                 }
             });
             if started.is_err() {
@@ -365,6 +363,35 @@ impl Provider {
         let opened = Arc::new(Transactions::open(path, *durable)?);
         *known = Some(Arc::clone(&opened));
         Ok(opened)
+    }
+}
+
+/// What each thread of a provider has.
+#[derive(Clone)]
+struct Worker {
+    // In this order: when nobody is alive any more, the node is nobody's any more either.
+    evidence: Arc<dyn Evidence>,
+    _alive: Sender<()>,
+}
+
+/// A provider at work.
+#[derive(Debug)]
+pub struct Providing {
+    provider: Arc<Provider>,
+    /// Closed when the last thread has dropped its end.
+    running: Receiver<()>,
+}
+
+impl Providing {
+    /// Asks for the end, without waiting for it.
+    pub fn ask_to_stop(&self) {
+        self.provider.ending.ask();
+    }
+
+    /// Asks for the end and waits for it. Whether it was in time. What is owed then is owed by the next process.
+    pub fn stop(self, at_most: Duration) -> bool {
+        self.ask_to_stop();
+        matches!(self.running.recv_timeout(at_most), Err(RecvTimeoutError::Disconnected))
     }
 }
 

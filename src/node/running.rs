@@ -9,7 +9,7 @@ use super::recent::Recent;
 use super::retention::Retention;
 use crate::config::Config;
 use crate::dicom::Limits;
-use crate::forward::{Commitments, Couriers, Depot, Evidence, Provider};
+use crate::forward::{Commitments, Couriers, Depot, Evidence, Provider, Providing};
 use crate::net::{Listener, StoreHandler, Tls, TlsError, serve};
 use crate::observe::{Counters, Escaped};
 use crate::queue::{Queue, QueueError};
@@ -72,7 +72,7 @@ pub fn run(config: &Config) -> Result<(), RunError> {
     }
     let queue = open_queue(&tree, config)?;
     let provider = provider(config).map_err(RunError::Commitment)?;
-    let node = Arc::new(Node::new(tree, config, queue.clone(), provider));
+    let node = Arc::new(Node::new(tree, config, queue.clone()).providing(provider));
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
     runtime.block_on(attend(config, &node, queue))?;
@@ -87,14 +87,8 @@ fn workers() -> usize {
 }
 
 impl Node {
-    /// A node over an opened store, over its queue where rules forward anything, and with the provider of Storage Commitment
-    /// where that is offered.
-    pub fn new(
-        tree: Tree,
-        config: &Config,
-        queue: Option<Arc<dyn Queue>>,
-        provider: Option<Arc<Provider>>,
-    ) -> Self {
+    /// A node over an opened store, and over its queue where rules forward anything.
+    pub fn new(tree: Tree, config: &Config, queue: Option<Arc<dyn Queue>>) -> Self {
         let limits = Limits::default();
         let commitments = Arc::new(Commitments::new(&config.peer));
         let committing = config.peer.iter().filter(|peer| peer.commit);
@@ -107,13 +101,18 @@ impl Node {
             counters: Counters::default(),
             in_hand: InHand::default(),
             commitments,
-            recent: Recent::new(if provider.is_some() { RECENT } else { 0 }),
-            provider,
+            recent: Recent::new(0),
+            provider: None,
             demand: Demand {
                 after: config.commitment.after,
                 committing: committing.map(|peer| peer.name.clone()).collect(),
             },
         }
+    }
+
+    /// The same with a provider of Storage Commitment, where that is offered.
+    fn providing(self, provider: Option<Arc<Provider>>) -> Self {
+        Self { recent: Recent::new(if provider.is_some() { RECENT } else { 0 }), provider, ..self }
     }
 
     fn report_counts(&self) {
@@ -156,9 +155,9 @@ async fn attend(config: &Config, node: &Arc<Node>, queue: Option<Arc<dyn Queue>>
     }
     let retention =
         queue.as_ref().map(|queue| Retention::start(node, queue, config.store.keep)).transpose()?;
-    if let Some(provider) = &node.provider {
-        provider.start(&(Arc::clone(node) as Arc<dyn Evidence>))?;
-    }
+    let evidence = Arc::clone(node) as Arc<dyn Evidence>;
+    let providing = node.provider.as_ref().map(|provider| provider.start(&evidence)).transpose()?;
+    drop(evidence);
     let couriers = queue.map(|queue| start_couriers(config, node, &queue)).transpose()?;
     let (drain, drained) = watch::channel(false);
     let handler = Arc::clone(node) as Arc<dyn StoreHandler>;
@@ -171,10 +170,7 @@ async fn attend(config: &Config, node: &Arc<Node>, queue: Option<Arc<dyn Queue>>
     tell_systemd(NotifyState::Stopping);
     drain.send_replace(true);
     drop(retention);
-    if let Some(provider) = &node.provider {
-        provider.stop();
-    }
-    let delivering = end_of(couriers, config.node.deadlines.drain)?;
+    let delivering = end_of(couriers, providing, config.node.deadlines.drain)?;
     tokio::select! {
         _ = async { tokio::join!(serving, delivering) } => (),
         () = signals.end() => tracing::warn!("stopped at once by a second signal"),
@@ -212,12 +208,24 @@ fn start_couriers(config: &Config, node: &Arc<Node>, queue: &Arc<dyn Queue>) -> 
     Couriers::start(&config.peer, &config.node.ae_title, queue, &depot, &node.commitments)
 }
 
-/// Asks the couriers to end; what is given back ends when they have, or when their time is over.
-fn end_of(couriers: Option<Couriers>, at_most: Duration) -> io::Result<oneshot::Receiver<()>> {
+/// Asks the couriers and the provider of Storage Commitment to end; what is given back ends when they have, or when their time is over.
+fn end_of(
+    couriers: Option<Couriers>,
+    providing: Option<Providing>,
+    at_most: Duration,
+) -> io::Result<oneshot::Receiver<()>> {
     let (told, end) = oneshot::channel();
     thread::Builder::new().name("couriers' end".to_owned()).spawn(move || {
+        if let Some(providing) = &providing {
+            providing.ask_to_stop();
+        }
         if couriers.is_some_and(|couriers| !couriers.stop(at_most)) {
             tracing::warn!("a delivery is still without its answer: it is made again by the next process");
+        }
+        if providing.is_some_and(|providing| !providing.stop(at_most)) {
+            tracing::warn!(
+                "a commitment report is still without its answer: it is made again by the next process"
+            );
         }
         // Nobody listens any more after a second signal.
         let _ = told.send(());

@@ -3,14 +3,15 @@
 
     scp.py [--title ARCHIVE] [--port N] [--syntax UID]... [--class UID]... [--statuses 0000,A700,...]
            [--delay SECONDS] [--abort-at N] [--exit-at N] [--folder DIR] [--refuse transient|permanent]
-           [--max-pdu BYTES] [--only STATUS:UID]...
+           [--max-pdu BYTES] [--only STATUS:UID]... [--nonsense KIND,KIND,...]
           [--commit same|new|never|wrong] [--commit-to PORT] [--uncommitted STATUS:UID]...
 
 Prints its port. Each instance that it takes for good (success or warning) is written into the folder, named by its SOP
 Instance UID, before it is answered; one line in `received.txt` there for each C-STORE request: UID, transfer syntax,
 status. The statuses are given one after the other, the last one from then on; `--only` gives one to an instance alone.
 `--abort-at N` aborts the association at the N-th request, `--exit-at N` ends the process there, without an answer and
-after the instance was stored.
+after the instance was stored. `--nonsense` answers the first requests with what is no answer to them, and nothing is stored then:
+`no-status`, `other-message`, `other-instance`, `data-set` (one is announced and does not come), `junk` (no PDU at all).
 
 `--commit` offers Storage Commitment: asked for it, it reports over the same association, over a new one to `--commit-to` (called
 CONDENSER), never, or on another transaction than the one that it was asked in. Instances of `--uncommitted` are reported as failed,
@@ -19,6 +20,7 @@ for that reason. One line in `asked.txt` for each request: transaction, number o
 
 import argparse
 import os
+import struct
 import sys
 import threading
 import time
@@ -32,6 +34,26 @@ NATIVE = ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"]
 SUCCEEDED = {0x0000, 0x0001, 0x0107, 0x0116}
 
 
+def element(number: int, value: bytes) -> bytes:
+    return struct.pack("<HHI", 0, number, len(value)) + value
+
+
+def nonsense(kind: str, event) -> bytes:
+    """A P-DATA-TF PDU with what is no answer to a C-STORE request."""
+    if kind == "junk":
+        return b"HTTP/1.1 400 Bad Request\r\n\r\n"
+    uid = "1.2.3.4.5" if kind == "other-instance" else str(event.request.AffectedSOPInstanceUID)
+    message = event.request.MessageID + (7 if kind == "other-message" else 0)
+    command = element(0x0100, struct.pack("<H", 0x8001)) + element(0x0120, struct.pack("<H", message))
+    command += element(0x0800, struct.pack("<H", 0x0000 if kind == "data-set" else 0x0101))
+    if kind != "no-status":
+        command += element(0x0900, struct.pack("<H", 0))
+    command += element(0x1000, uid.encode() + b"\0" * (len(uid) % 2))
+    command = element(0, struct.pack("<I", len(command))) + command
+    value = struct.pack(">IBB", len(command) + 2, event.context.context_id, 3) + command
+    return struct.pack(">BBI", 4, 0, len(value)) + value
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--title", default="ARCHIVE")
@@ -40,6 +62,7 @@ def main() -> None:
     parser.add_argument("--class", dest="classes", action="append", default=[])
     parser.add_argument("--statuses", default="0000")
     parser.add_argument("--only", action="append", default=[])
+    parser.add_argument("--nonsense", default="")
     parser.add_argument("--delay", type=float, default=0)
     parser.add_argument("--abort-at", type=int, default=0)
     parser.add_argument("--exit-at", type=int, default=0)
@@ -54,6 +77,7 @@ def main() -> None:
     only = {uid: int(status, 16) for status, uid in (pair.split(":") for pair in arguments.only)}
     lock = threading.Lock()
     count = 0
+    kinds = [kind for kind in arguments.nonsense.split(",") if kind]
 
     def store(event):
         nonlocal count
@@ -61,6 +85,9 @@ def main() -> None:
             count += 1
             number = count
             uid = str(event.request.AffectedSOPInstanceUID)
+            if number <= len(kinds):
+                event.assoc.dul.socket.send(nonsense(kinds[number - 1], event))
+                return 0x0000
             status = only.get(uid, statuses[min(number, len(statuses)) - 1])
             if arguments.folder:
                 if status in SUCCEEDED or 0xB000 <= status <= 0xBFFF:

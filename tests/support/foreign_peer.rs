@@ -1,6 +1,6 @@
 //! Other people's receivers for the tests of forwarding: DCMTK's `storescp`, and a pynetdicom one that answers as it is told.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part of this")]
+#![allow(dead_code, unreachable_pub, clippy::panic, reason = "each test file uses its own part of this")]
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -15,6 +15,12 @@ pub struct ForeignPeer {
     pub address: SocketAddr,
 }
 
+/// Why there is no `storescp`.
+enum Absent {
+    NotInstalled,
+    PortTaken,
+}
+
 /// What no test should have to wait for.
 const LONG: Duration = Duration::from_secs(30);
 
@@ -22,7 +28,16 @@ impl ForeignPeer {
     /// DCMTK's `storescp` with the title ARCHIVE and these options, storing into a folder; `None`, said loudly, where it is
     /// not installed.
     pub fn storescp<S: AsRef<OsStr>>(folder: &Path, options: impl IntoIterator<Item = S>) -> Option<Self> {
-        Self::storescp_at(free_port(), folder, options)
+        let options: Vec<S> = options.into_iter().collect();
+        // A port that was free may be somebody's by the time it is listened on.
+        for _ in 0..5 {
+            match Self::try_storescp(free_port(), folder, &options) {
+                Ok(peer) => return Some(peer),
+                Err(Absent::NotInstalled) => return None,
+                Err(Absent::PortTaken) => {}
+            }
+        }
+        panic!("storescp does not listen");
     }
 
     /// The same on a port of our choice.
@@ -31,20 +46,31 @@ impl ForeignPeer {
         folder: &Path,
         options: impl IntoIterator<Item = S>,
     ) -> Option<Self> {
+        let options: Vec<S> = options.into_iter().collect();
+        match Self::try_storescp(port, folder, &options) {
+            Ok(peer) => Some(peer),
+            Err(Absent::NotInstalled) => None,
+            Err(Absent::PortTaken) => panic!("storescp does not listen on {port}"),
+        }
+    }
+
+    fn try_storescp<S: AsRef<OsStr>>(port: u16, folder: &Path, options: &[S]) -> Result<Self, Absent> {
         let mut command = Command::new("storescp");
         command.args(["-aet", "ARCHIVE", "-od"]).arg(folder).args(options).arg(port.to_string());
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let Ok(child) = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn() else {
             eprintln!("SKIPPED: DCMTK's storescp is not installed; scripts/test installs it");
-            return None;
+            return Err(Absent::NotInstalled);
         };
-        let peer = Self { child, address };
+        let mut peer = Self { child, address };
         let started = Instant::now();
         while TcpStream::connect_timeout(&address, LONG).is_err() {
-            assert!(started.elapsed() < LONG, "storescp does not listen");
+            if peer.child.try_wait().unwrap().is_some() || started.elapsed() > LONG {
+                return Err(Absent::PortTaken);
+            }
             std::thread::yield_now();
         }
-        Some(peer)
+        Ok(peer)
     }
 
     /// `tests/python/scp.py` with these options; `None`, said loudly, without `CONDENSER_PYTHON`.
