@@ -5,6 +5,7 @@
 
 mod location;
 
+use crate::audit::AuditConfig;
 use crate::forward::{After, CommitmentConfig, PeerConfig};
 use crate::observe::LogConfig;
 use crate::queue::{self, QueueUrl};
@@ -45,6 +46,8 @@ pub struct Config {
     pub queue: queue::Config,
     /// How the node logs.
     pub log: LogConfig,
+    /// Where the audit trail goes.
+    pub audit: AuditConfig,
 }
 
 /// Why there is no configuration.
@@ -129,6 +132,7 @@ impl Config {
         for (index, peer) in self.peer.iter().enumerate() {
             faults.extend(peer.check().iter().map(|fault| format!("peer[{index}].{fault}")));
         }
+        faults.extend(self.audit.check(&self.store.path).iter().map(|fault| format!("audit.{fault}")));
         faults.extend(twice("peer", self.peer.iter().map(|peer| peer.name.as_str())));
         faults.extend(twice("rule", self.rule.iter().map(|rule| rule.name.as_str())));
         faults.extend(self.unknown_peers());

@@ -13,6 +13,7 @@
 //! config         the file as types
 //! forward        delivery to peers
 //! queue  rule  store   what is still to be delivered  |  facts → decision  |  drafts, the tree, what makes them durable
+//! audit          who sent what to whom, as messages of the standard
 //! codec   net    encoders, decoders, proof  |  associations, messages, both sides
 //! dicom  observe UIDs, elements, pixels     |  log, counters
 //! ```
@@ -37,6 +38,7 @@
 //! * Nothing is allocated by a number that a peer sent before that many bytes have come or a limit was checked, and
 //!   nothing recurses over received data.
 
+pub mod audit;
 pub mod cli;
 pub mod codec;
 pub mod config;

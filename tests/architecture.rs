@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["node"],
     &["config"],
     &["forward", "web"],
-    &["queue", "rule", "store"],
+    &["audit", "queue", "rule", "store"],
     &["codec", "net"],
     &["dicom", "observe"],
 ];

@@ -43,13 +43,14 @@ fn bare(cell: &str) -> String {
 }
 
 #[test]
-fn every_key_of_access_tls_a_rule_and_a_peer_is_in_its_table() {
+fn every_key_of_access_tls_audit_a_rule_and_a_peer_is_in_its_table() {
     let forwarding: toml::Table = toml::from_str(&text("config/forwarding.toml")).unwrap();
     let secure: toml::Table = toml::from_str(&text("config/secure.toml")).unwrap();
     let first = |entries: &toml::Value| entries.as_array().unwrap()[0].clone();
     for (heading, fullest) in [
         ("Access", first(&secure["access"])),
         ("TLS", secure["node"]["tls"].clone()),
+        ("Audit trail", secure["audit"].clone()),
         ("Rules", first(&forwarding["rule"])),
         ("Peers", first(&forwarding["peer"])),
     ] {

@@ -86,6 +86,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
             Shown(&peer.address.to_string())
         )?;
     }
+    config.audit.check_files().map_err(|error| CommandError::Failed(error.to_string()))?;
+    if let Some(file) = &config.audit.file {
+        writeln!(out, "audits to   {}", file.display())?;
+    }
+    if let Some(syslog) = &config.audit.syslog {
+        writeln!(out, "audits to   {} by syslog over TLS", Shown(&syslog.address.to_string()))?;
+    }
     if rules.forward_anything() {
         writeln!(out, "queues in   {}", config.queue_url())?;
     }

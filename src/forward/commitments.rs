@@ -111,7 +111,7 @@ impl Commitments {
             self.lock().push(asked);
             return Err(error.into());
         }
-        let at = Destination { peer: &config.name, ae_title: &config.ae_title, address: &config.address };
+        let at = Destination::of(config);
         for (delivery, outcome) in &settled {
             depot.happened(&at, outcome.event(delivery));
         }

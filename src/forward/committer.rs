@@ -149,7 +149,7 @@ impl Committer {
 
     fn tell(&self, event: Event<'_>) {
         let config = &self.config;
-        let at = Destination { peer: &config.name, ae_title: &config.ae_title, address: &config.address };
+        let at = Destination::of(config);
         self.depot.happened(&at, event);
     }
 }

@@ -171,6 +171,7 @@ impl Courier {
             Ok(data_set) => data_set,
             Err(error) => return Outcome::Failed(Verdict::Permanent, error.to_string()),
         };
+        self.depot.begins(&Destination::of(&self.config), delivery);
         let started = Instant::now();
         let decoding = if stored.is_as_received() { self.depot.decoding() } else { None };
         match peer.send(&Instance { decoding: decoding.as_ref(), ..stored.instance(&data_set) }) {
@@ -276,7 +277,7 @@ impl Courier {
 
     fn tell(&self, event: Event<'_>) {
         let config = &self.config;
-        let at = Destination { peer: &config.name, ae_title: &config.ae_title, address: &config.address };
+        let at = Destination::of(config);
         self.depot.happened(&at, event);
     }
 }

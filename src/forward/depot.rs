@@ -1,5 +1,6 @@
 //! What couriers need of the node that they work for: the files, and somebody to tell what happened.
 
+use super::config::PeerConfig;
 use super::schedule::HoldReason;
 use crate::codec::DecodeElsewhere;
 use crate::dicom::TransferSyntax;
@@ -31,6 +32,11 @@ pub trait Depot: Send + Sync {
         None
     }
 
+    /// Is told that a delivery is about to be sent; each try again.
+    fn begins(&self, at: &Destination<'_>, delivery: &Delivery) {
+        let _ = (at, delivery);
+    }
+
     /// Is told of each event, once.
     fn happened(&self, at: &Destination<'_>, event: Event<'_>);
 }
@@ -44,6 +50,15 @@ pub struct Destination<'e> {
     pub ae_title: &'e str,
     /// Where it listens.
     pub address: &'e PeerAddress,
+    /// The AE title that we give ourselves there; `None`: that of the node.
+    pub calling: Option<&'e str>,
+}
+
+impl<'e> Destination<'e> {
+    pub(super) fn of(config: &'e PeerConfig) -> Self {
+        let PeerConfig { name, ae_title, address, calling, .. } = config;
+        Self { peer: name, ae_title, address, calling: calling.as_deref() }
+    }
 }
 
 /// What happened on a courier's way.

@@ -57,7 +57,7 @@ pub use handler::{
 };
 pub use listener::{Listener, serve};
 pub use peer_address::{NotAPeerAddress, PeerAddress};
-pub use peer_tls::PeerTlsConfig;
+pub use peer_tls::{PeerTls, PeerTlsConfig};
 pub use priority::Priority;
 pub use reasons::{Rejection, Violation, abort_in_words, rejection_in_words};
 pub use received::ReceivedBytes;

@@ -26,38 +26,43 @@ pub struct PeerTlsConfig {
 
 /// TLS with one peer.
 #[derive(Clone, Debug)]
-pub(super) struct PeerTls {
+pub struct PeerTls {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
 }
 
 impl PeerTls {
-    /// Reads the files, for a peer at this host.
+    /// Reads the files, for a peer at this host. `section` is where the configuration speaks of it.
     ///
     /// # Errors
     /// [`TlsError`], which names the key and the file.
-    pub(super) fn load(config: &PeerTlsConfig, host: &str) -> Result<PeerTls, TlsError> {
+    pub fn load(config: &PeerTlsConfig, host: &str, section: &str) -> Result<PeerTls, TlsError> {
+        let key = |name: &str| format!("{section}.tls.{name}");
         let mut authorities = RootCertStore::empty();
-        for certificate in certificates("peer.tls.authorities", &config.authorities)? {
+        for certificate in certificates(&key("authorities"), &config.authorities)? {
             authorities.add(certificate)?;
         }
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
             .with_root_certificates(authorities);
         let config_of_session = match (&config.certificate, &config.key) {
-            (Some(certificate), Some(key)) => builder.with_client_auth_cert(
-                certificates("peer.tls.certificate", certificate)?,
-                private_key("peer.tls.key", key)?,
+            (Some(certificate), Some(private)) => builder.with_client_auth_cert(
+                certificates(&key("certificate"), certificate)?,
+                private_key(&key("key"), private)?,
             )?,
             _ => builder.with_no_client_auth(),
         };
         let name = config.name.as_deref().unwrap_or(host);
-        let name = ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Name(name.to_owned()))?;
+        let name = ServerName::try_from(name.to_owned())
+            .map_err(|_| TlsError::Name { key: key("name"), name: name.to_owned() })?;
         Ok(PeerTls { config: Arc::new(config_of_session), name })
     }
 
     /// A session that is still to be agreed on.
-    pub(super) fn session(&self) -> Result<ClientConnection, rustls::Error> {
+    ///
+    /// # Errors
+    /// Those of rustls, when the settings cannot be used.
+    pub fn session(&self) -> Result<ClientConnection, rustls::Error> {
         ClientConnection::new(Arc::clone(&self.config), self.name.clone())
     }
 }

@@ -45,7 +45,7 @@ impl Requestor {
         let (calling, called) = (&options.calling, &options.called);
         let request = write_request(calling, called, items(proposed)?, options.max_pdu, options.provides)
             .map_err(RequestorError::Request)?;
-        let tls = options.tls.as_ref().map(|(tls, host)| PeerTls::load(tls, host)).transpose()?;
+        let tls = options.tls.as_ref().map(|(tls, host)| PeerTls::load(tls, host, "peer")).transpose()?;
         let mut conversation = Conversation::open(address, options.connect, options.max_pdu)?;
         let deadline = Instant::now() + options.associate;
         if let Some(tls) = tls {

@@ -40,7 +40,7 @@ pub enum TlsError {
     #[error("{key}: {}: {error}", path.display())]
     File {
         /// The key of the configuration that names it.
-        key: &'static str,
+        key: String,
         /// The file.
         path: PathBuf,
         /// What is wrong.
@@ -53,8 +53,13 @@ pub enum TlsError {
     #[error("tls.authorities: {0}")]
     Authorities(#[from] VerifierBuilderError),
     /// The name of a peer is none that a certificate could be made out to.
-    #[error("peer.tls.name: {0:?} is neither a DNS name nor an address")]
-    Name(String),
+    #[error("{key}: {name:?} is neither a DNS name nor an address")]
+    Name {
+        /// The key of the configuration that says it, or could.
+        key: String,
+        /// The name.
+        name: String,
+    },
 }
 
 /// What the node says of itself and whom it believes; may be exchanged while it runs.
@@ -116,15 +121,19 @@ pub(super) fn provider() -> Arc<CryptoProvider> {
 }
 
 /// All certificates of a file, at least one.
-pub(super) fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let fault = |error| TlsError::File { key, path: path.to_owned(), error };
+pub(super) fn certificates(key: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let fault = |error| TlsError::File { key: key.to_owned(), path: path.to_owned(), error };
     let found: Vec<_> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(fault)?;
     if found.is_empty() { Err(fault(pem::Error::NoItemsFound)) } else { Ok(found) }
 }
 
 /// The private key of a file.
-pub(super) fn private_key(key: &'static str, path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_file(path).map_err(|error| TlsError::File { key, path: path.to_owned(), error })
+pub(super) fn private_key(key: &str, path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| TlsError::File {
+        key: key.to_owned(),
+        path: path.to_owned(),
+        error,
+    })
 }
 
 fn revocation_lists(paths: &[PathBuf]) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
@@ -133,7 +142,7 @@ fn revocation_lists(paths: &[PathBuf]) -> Result<Vec<CertificateRevocationListDe
         let found: Result<Vec<_>, _> =
             CertificateRevocationListDer::pem_file_iter(path).and_then(Iterator::collect);
         lists.extend(found.map_err(|error| TlsError::File {
-            key: "node.tls.revoked",
+            key: "node.tls.revoked".to_owned(),
             path: path.clone(),
             error,
         })?);

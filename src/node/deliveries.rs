@@ -3,12 +3,13 @@
 
 use super::journey::{Arrival, Label, Node};
 use super::status::Failure;
+use crate::audit::TransferOutcome;
 use crate::codec::DecodeElsewhere;
 use crate::config::Config;
 use crate::dicom::{FileMeta, Source, Uid};
 use crate::forward::{Depot, Destination, Event};
 use crate::observe::Escaped;
-use crate::queue::{Instance, Queue, QueueError, QueueUrl, Sqlite};
+use crate::queue::{Delivery, Instance, Queue, QueueError, QueueUrl, Sqlite};
 use crate::rule::Decision;
 use crate::store::{Durability, FileSource, StoreError, Stored, Tree};
 use std::collections::BTreeMap;
@@ -142,7 +143,19 @@ impl Depot for Node {
         self.decoding.is_possible().then(|| self.decoding.of_instance(compress))
     }
 
+    fn begins(&self, at: &Destination<'_>, delivery: &Delivery) {
+        self.audit_delivery(at, delivery, TransferOutcome::Begins);
+    }
+
     fn happened(&self, at: &Destination<'_>, event: Event<'_>) {
+        match event {
+            Event::Delivered { delivery, .. } => self.audit_delivery(at, delivery, TransferOutcome::Held),
+            Event::Held { delivery, reason, .. } => {
+                let outcome = TransferOutcome::Failed(reason.explanation().to_owned());
+                self.audit_delivery(at, delivery, outcome);
+            }
+            _ => {}
+        }
         let address = at.address.to_string();
         let (to, ae_title, address) = (Escaped(at.peer), Escaped(at.ae_title), Escaped(&address));
         match event {

@@ -35,6 +35,7 @@ impl StoreHandler for Node {
 
     fn failed(&self, association: &Association, failure: &net::Failure) -> StoreAnswer {
         let answer = answer_to_network(failure);
+        self.audit_failure(association, "", &failure.to_string());
         self.counters.add(Outcome::Failed("not_received"), 0, 0);
         tracing::error!(
             association = association.id, address = %association.peer, peer = %Escaped(&association.calling),
@@ -81,6 +82,7 @@ impl StoreHandler for Node {
     }
 
     fn closed(&self, connection: &Connection) {
+        self.audit_end(connection);
         let peer = connection.association.as_ref().map(|association| association.calling.as_str());
         let peer = Escaped(peer.or(connection.calling.as_deref()).unwrap_or("-"));
         let outcome = connection.outcome.to_string();
@@ -110,6 +112,7 @@ impl Node {
         };
         let received_bytes = received.data_set.len();
         self.counters.add(outcome, received_bytes, arrival.file_bytes);
+        self.audit_arrival(received, arrival);
         let path = arrival.stored.path().display().to_string();
         let reason = arrival.condensed.as_ref().and_then(|condensed| condensed.as_ref().err());
         let explanation = reason.map(ToString::to_string);
@@ -157,6 +160,7 @@ impl Node {
 
     fn failed_on_the_way(&self, received: &Received, failure: &Failure) -> StoreAnswer {
         let answer = answer_to(failure);
+        self.audit_failure(&received.association, &received.sop_class.text, failure.name());
         let kept = if failure.quarantines() { self.quarantine(received, failure) } else { None };
         let outcome = match &kept {
             Some(_) => Outcome::Quarantined(failure.name()),

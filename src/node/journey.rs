@@ -6,6 +6,7 @@ use super::in_hand::InHand;
 use super::recent::Recent;
 use super::scan::Scanned;
 use super::status::Failure;
+use crate::audit::Trail;
 use crate::codec::{self, Chosen, CompressError, Lossy, Reason, Recompress};
 use crate::dicom::{FileMeta, Limits, Source, Tag, TransferSyntax, Uid, in_pieces};
 use crate::forward::{Commitments, Provider};
@@ -21,7 +22,7 @@ use std::sync::Arc;
 
 /// The parts that a journey passes through.
 pub struct Node {
-    pub(super) tree: Tree,
+    pub(super) tree: Arc<Tree>,
     pub(super) queue: Option<Arc<dyn Queue>>,
     pub(super) rules: Rules,
     pub(super) limits: Limits,
@@ -32,6 +33,9 @@ pub struct Node {
     pub(super) provider: Option<Arc<Provider>>,
     pub(super) demand: Demand,
     pub(super) recent: Recent,
+    /// The AE title of the node.
+    pub(super) ae_title: String,
+    pub(super) audit: Option<Trail>,
 }
 
 /// A journey that ended well.
@@ -49,13 +53,30 @@ pub struct Arrival {
     pub rule: Option<String>,
     /// How many peers it is to be delivered to that were not to have it before.
     pub queued: usize,
+    /// Patient ID, for the audit trail alone; empty where it is not known.
+    pub patient_id: String,
+    /// Study Instance UID; empty where it is not known.
+    pub study: String,
 }
 
 impl Arrival {
     /// An instance that lay there already.
     fn again(path: PathBuf, derived: Option<Uid>) -> Self {
-        let stored = Stored::Same(path);
-        Self { stored, derived, condensed: None, file_bytes: 0, rule: None, queued: 0 }
+        Self::at(Stored::Same(path), derived)
+    }
+
+    /// An instance of which nothing else is known yet.
+    fn at(stored: Stored, derived: Option<Uid>) -> Self {
+        Self {
+            stored,
+            derived,
+            condensed: None,
+            file_bytes: 0,
+            rule: None,
+            queued: 0,
+            patient_id: String::new(),
+            study: String::new(),
+        }
     }
 }
 
@@ -86,6 +107,8 @@ impl Node {
         arrival.queued = self.enqueue(&arrival, &label, decision)?;
         self.remember(&arrival, &label);
         arrival.rule.clone_from(&decision.rule);
+        arrival.study = identity.study.as_ref().map(ToString::to_string).unwrap_or_default();
+        arrival.patient_id = identity.patient_id;
         Ok(arrival)
     }
 
@@ -118,7 +141,7 @@ impl Node {
         if let Some(derived) = &derived {
             self.tree.note_derived(&label.identity.sop_instance, &label.digest, derived)?;
         }
-        Ok(Arrival { stored, derived, condensed: Some(condensed), file_bytes, rule: None, queued: 0 })
+        Ok(Arrival { condensed: Some(condensed), file_bytes, ..Arrival::at(stored, derived) })
     }
 
     /// What was derived from this very instance when it came before; only where something may be derived at all.

@@ -2,6 +2,7 @@
 //!
 //! The journey of one instance is [`Node::journey`], in `journey.rs`; it reads top to bottom.
 
+mod audit;
 mod commitment;
 mod decoder_process;
 mod decoder_protocol;

@@ -69,6 +69,7 @@ fn remove(node: &Node, queue: &dyn Queue, instance: &Instance) -> Result<(), Que
     let (uid, file) = (Escaped(&instance.sop_instance), Escaped(&instance.file));
     match node.tree.remove(Path::new(&instance.file), &digest) {
         Ok(Removed::Done) => {
+            node.audit_removal(instance);
             tracing::info!(instance = %uid, %file, bytes = instance.bytes, "instance removed: each of its peers has it");
         }
         Ok(Removed::Absent) => tracing::warn!(instance = %uid, %file, "instance forgotten: its file is gone"),

@@ -7,6 +7,7 @@ use super::in_hand::InHand;
 use super::journey::Node;
 use super::recent::Recent;
 use super::retention::Retention;
+use crate::audit::{Alarm, AuditError, Fact, Trail};
 use crate::config::Config;
 use crate::dicom::Limits;
 use crate::forward::{Commitments, Couriers, Depot, Evidence, Provider, Providing};
@@ -47,6 +48,9 @@ pub enum RunError {
     /// The transactions of Storage Commitment are not usable.
     #[error("Storage Commitment cannot be offered: {}", without_transactions(.0))]
     Commitment(QueueError),
+    /// There is no audit trail, and one is wanted.
+    #[error("{0}")]
+    Audit(#[from] AuditError),
     /// TLS cannot be spoken.
     #[error("{0}")]
     Tls(#[from] TlsError),
@@ -72,13 +76,23 @@ pub fn run(config: &Config) -> Result<(), RunError> {
     }
     let queue = open_queue(&tree, config)?;
     let provider = provider(config).map_err(RunError::Commitment)?;
-    let node = Arc::new(Node::new(tree, config, queue.clone()).providing(provider));
+    let audit = Trail::start(&config.audit, &config.node.ae_title)?;
+    let node = Arc::new(Node { audit, ..Node::new(tree, config, queue.clone()) }.providing(provider));
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
-    runtime.block_on(attend(config, &node, queue))?;
+    let attended = runtime.block_on(attend(config, &node, queue));
+    if let Some(audit) = &node.audit
+        && !audit.stop(AUDIT_END)
+    {
+        tracing::warn!("the audit server was not told all: the next process tells it");
+    }
+    attended?;
     node.report_counts();
     Ok(())
 }
+
+/// How long the end of the node waits for the audit server.
+const AUDIT_END: Duration = Duration::from_secs(5);
 
 /// Threads for sockets and timers: one for two cores. The codec pool fills all cores, and each event that wakes a worker
 /// wakes another to look for more work, if there is one: it takes a core from a frame and finds nothing.
@@ -93,7 +107,7 @@ impl Node {
         let commitments = Arc::new(Commitments::new(&config.peer));
         let committing = config.peer.iter().filter(|peer| peer.commit);
         Self {
-            tree,
+            tree: Arc::new(tree),
             queue,
             rules: config.rules(),
             limits,
@@ -107,6 +121,8 @@ impl Node {
                 after: config.commitment.after,
                 committing: committing.map(|peer| peer.name.clone()).collect(),
             },
+            ae_title: config.node.ae_title.clone(),
+            audit: None,
         }
     }
 
@@ -164,7 +180,7 @@ async fn attend(config: &Config, node: &Arc<Node>, queue: Option<Arc<dyn Queue>>
     let serving = tokio::spawn(serve(listeners, Arc::new(config.node.clone()), handler, drained));
     tell_systemd(NotifyState::Ready);
     while signals.next().await == Asked::Reload {
-        reload(tls.as_deref());
+        reload(tls.as_deref(), node);
     }
     tracing::info!("draining: no new associations, running transfers end");
     tell_systemd(NotifyState::Stopping);
@@ -234,10 +250,17 @@ fn end_of(
 }
 
 /// Reads certificates, key and revocation lists again; all else stays as it was at the start.
-fn reload(tls: Option<&Tls>) {
+fn reload(tls: Option<&Tls>, node: &Node) {
+    node.audit(|| Fact::Reopen);
     match tls.map(Tls::reload) {
         None => tracing::info!("nothing to reload: there is no [node.tls]"),
-        Some(Ok(())) => tracing::info!("certificates and revocation lists reloaded"),
+        Some(Ok(())) => {
+            let what = "certificates and revocation lists reloaded";
+            tracing::info!("{what}");
+            node.audit(|| {
+                Fact::Alarm(Alarm { refused: false, ae_title: None, address: None, what: what.to_owned() })
+            });
+        }
         Some(Err(error)) => tracing::error!(%error, "not reloaded: what was read before stays in force"),
     }
 }
