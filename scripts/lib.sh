@@ -113,6 +113,9 @@ need_python() {
 # Linux perf, for `scripts/bench profile` alone.
 need_perf() { have perf || install_packages "Linux perf" linux-perf; }
 
+# strace, which lets system calls fail and kills at them, for `scripts/faults` and some tests.
+need_strace() { have strace || install_packages strace strace; }
+
 # Orthanc, a real archive: at the end of a chain in `scripts/interop`, and a sender in `scripts/bench forward`.
 need_orthanc() { have Orthanc || [ -x /usr/sbin/Orthanc ] || install_packages Orthanc orthanc; }
 

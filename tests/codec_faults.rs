@@ -17,7 +17,7 @@ use std::io::{Cursor, Seek, Write};
 const SOP_INSTANCE: &str = "2.25.1";
 
 #[test]
-fn no_fault_of_an_encoder_passes() {
+fn c01_c02_no_fault_of_an_encoder_passes() {
     let encoders: [(&'static Faulty, &str); 4] = [
         (&Faulty("error"), "encode_failed"),
         (&Faulty("panic"), "encoder_panicked"),
@@ -38,7 +38,7 @@ fn no_fault_of_an_encoder_passes() {
 }
 
 #[test]
-fn no_fault_of_a_decoder_passes() {
+fn c03_no_fault_of_a_decoder_passes() {
     let decoders: [(&'static Broken, &str); 3] = [
         (&Broken("error"), "verify_mismatch"),
         (&Broken("panic"), "encoder_panicked"),

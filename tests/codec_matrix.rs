@@ -42,7 +42,7 @@ struct Row {
 }
 
 #[test]
-fn every_cell_is_refused_for_a_reason_or_comes_back() {
+fn c04_every_cell_is_refused_for_a_reason_or_comes_back() {
     let full = std::env::var("CONDENSER_MATRIX").is_ok_and(|which| which == "full");
     let (next, rows) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     let workers = thread::available_parallelism().map_or(1, usize::from);

@@ -40,7 +40,7 @@ const MIB: usize = 1 << 20;
 
 /// The only test of this binary, for all threads count.
 #[test]
-fn memory_is_bounded_whatever_is_sent() {
+fn n11_n12_n18_n27_n31_d22_memory_is_bounded_whatever_is_sent() {
     let limits = Limits { memory_per_data_set: 2 << 20, memory: 4 << 20, ..Limits::default() };
     let node = Node::start(Config { limits, ..Config::default() });
     let rounds = std::cell::Cell::new(0);

@@ -113,7 +113,7 @@ fn a_data_set_beyond_the_limit_is_answered_with_a_failure_and_the_next_one_store
 }
 
 #[test]
-fn a_panic_of_the_handler_is_an_answer_and_not_the_end() {
+fn p10_a_panic_of_the_handler_is_an_answer_and_not_the_end() {
     let node = Node::behaving(Config::default(), |received| {
         assert_ne!(received.sop_instance.text, "1.2.666", "a bug");
         StoreAnswer::from(Status::SUCCESS)

@@ -167,7 +167,7 @@ fn n36_a_certificate_opens_only_the_names_that_it_is_bound_to() {
 }
 
 #[test]
-fn certificates_are_exchanged_while_the_node_runs_and_bad_files_change_nothing() {
+fn n36_certificates_are_exchanged_while_the_node_runs_and_bad_files_change_nothing() {
     let (node, authority, tls) = node(|_| ());
     let certificate = authority.certify("ct1.test");
     let client = || authority.client(Some(&certificate), ALL);

@@ -84,7 +84,7 @@ fn an_address_in_use_is_named_with_the_way_out() {
 }
 
 #[test]
-fn a_wrong_configuration_ends_with_2_and_names_file_line_and_key() {
+fn p06_a_wrong_configuration_ends_with_2_and_names_file_line_and_key() {
     let folder = folder();
     let file = folder.path().join("wrong.toml");
     std::fs::write(&file, "[node]\nae_titel = \"X\"\n").unwrap();

@@ -389,7 +389,7 @@ fn many_threads_share_transactions_and_none_is_lost() {
 }
 
 #[test]
-fn two_processes_work_beside_each_other() {
+fn p18_two_processes_work_beside_each_other() {
     let (bench, queue) = Bench::new();
     let other = Sqlite::open_existing(&bench.path, true).unwrap();
     assert_eq!(queue.identity(), other.identity());

@@ -111,7 +111,7 @@ fn the_commands_exist_and_take_the_options_that_are_shown() {
         seen += 1;
     }
     assert!(seen >= 6);
-    for script in ["run", "test", "check", "interop", "bench"] {
+    for script in ["run", "test", "check", "interop", "bench", "faults"] {
         assert!(readme.contains(&format!("scripts/{script}")), "{script}");
         assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts").join(script).is_file(), "{script}");
     }

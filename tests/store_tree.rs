@@ -88,7 +88,7 @@ fn the_same_instance_again_changes_nothing() {
 }
 
 #[test]
-fn another_content_under_the_same_uid_is_kept_beside() {
+fn d17_another_content_under_the_same_uid_is_kept_beside() {
     let folder = tempfile::tempdir().unwrap();
     let tree = Tree::open(&config(folder.path())).unwrap();
     let first = store(&tree, "1.2.3.4", b"pixels").unwrap();
@@ -133,7 +133,7 @@ fn a_file_without_a_receipt_is_left_alone() {
 
 /// Row D16 of the fault matrix, and D17 at the same time.
 #[test]
-fn sixteen_threads_with_the_same_uid_leave_one_file_for_each_content() {
+fn d16_sixteen_threads_with_the_same_uid_leave_one_file_for_each_content() {
     let folder = tempfile::tempdir().unwrap();
     let tree = Tree::open(&config(folder.path())).unwrap();
     let stored: Vec<Stored> = std::thread::scope(|scope| {
@@ -192,7 +192,7 @@ fn hostile_values_stay_inside_the_store() {
 }
 
 #[test]
-fn drafts_of_an_earlier_process_are_removed_and_counted() {
+fn k13_drafts_of_an_earlier_process_are_removed_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let drafts = folder.path().join(".condenser/drafts");
     drop(Tree::open(&config(folder.path())).unwrap());
@@ -215,7 +215,7 @@ fn a_draft_that_is_not_committed_leaves_nothing() {
 }
 
 #[test]
-fn a_second_node_is_refused() {
+fn p13_a_second_node_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let first = Tree::open(&config(folder.path())).unwrap();
     let error = Tree::open(&config(folder.path())).unwrap_err();
@@ -234,9 +234,8 @@ fn a_store_that_cannot_be_made_says_why() {
     assert!(error.contains("/proc/condenser"), "{error}");
 }
 
-/// Row D13.
 #[test]
-fn links_and_other_things_in_the_way_are_refused_and_untouched() {
+fn d13_links_and_other_things_in_the_way_are_refused_and_untouched() {
     let outside = tempfile::tempdir().unwrap();
     std::fs::write(outside.path().join("victim"), b"untouched").unwrap();
     type Plant<'a> = (&'static str, &'a dyn Fn(&Path));
@@ -337,7 +336,7 @@ fn said(output: &Output) -> String {
 
 /// Row K06: the limit on the size of a file stands for every want of space. SIGXFSZ is ignored, as the node does.
 #[test]
-fn want_of_space_is_told_as_such_and_leaves_nothing_behind() {
+fn k06_want_of_space_is_told_as_such_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let limited = ["sh", "-c", "trap '' XFSZ; ulimit -f 200; exec \"$@\"", "sh"];
     let output = child(&limited, folder.path());
@@ -416,7 +415,7 @@ fn without_durability_nothing_is_synced() {
 
 /// Rows K01 to K03 for the store alone: each of its calls fails, or is the last, at every place where it is made.
 #[test]
-fn a_fault_at_any_call_never_makes_a_false_promise() {
+fn k01_k02_k03_a_fault_at_any_call_never_makes_a_false_promise() {
     if !strace() {
         return;
     }

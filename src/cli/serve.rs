@@ -62,7 +62,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: Arguments) -> Result<Outcome, CommandError> {
     let config = arguments.config()?;
-    start_log(&config.log);
+    let _log = start_log(&config.log);
     node::run(&config).map_err(|error| CommandError::Failed(error.to_string()))?;
     Ok(Outcome::Done)
 }

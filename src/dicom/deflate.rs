@@ -57,37 +57,52 @@ pub enum InflateError {
 
 /// The data set that `source` holds deflated; it is in explicit VR little endian.
 ///
-/// No more memory is taken than has been inflated, and no more than the limits allow is inflated.
+/// It is inflated twice: once to learn its length, holding nothing of it, so that a stream beyond the limits costs no
+/// memory, and once into as much memory as it needs.
 ///
 /// # Errors
 /// The stream is damaged, cut off or followed by something, a limit is reached, or the source cannot be read.
 pub fn inflate(source: &dyn Source, limits: &Limits) -> Result<Vec<u8>, InflateError> {
+    let mut length = 0;
+    each_piece(source, limits, |piece| length += piece.len())?;
+    let mut inflated = Vec::with_capacity(length);
+    let end = each_piece(source, limits, |piece| inflated.extend_from_slice(piece))?;
     let len = source.len();
-    let mut stream = Decompress::new(false);
-    let mut inflated = Vec::new();
-    loop {
-        let offset = stream.total_in();
-        let input = source.bytes(offset..len.min(offset + CHUNK as u64))?;
-        inflated.reserve(CHUNK);
-        let status = stream.decompress_vec(&input, &mut inflated, FlushDecompress::None);
-        let status =
-            status.map_err(|_: DecompressError| InflateError::Damaged { offset: stream.total_in() })?;
-        within(limits, stream.total_in(), stream.total_out())?;
-        match status {
-            Status::StreamEnd => break,
-            // Room was offered, so that a stream which asks for more and gets none has no more.
-            _ if stream.total_in() == len && inflated.len() < inflated.capacity() => {
-                return Err(InflateError::Truncated { length: len });
-            }
-            Status::Ok | Status::BufError => {}
-        }
-    }
-    let end = stream.total_in();
     let trailer = source.bytes(end..len.min(end + GZIP_TRAILER as u64 + 2))?;
     if is_trailer(&trailer, &inflated) {
         Ok(inflated)
     } else {
         Err(InflateError::Trailing { offset: end, length: len - end })
+    }
+}
+
+/// Inflates a stream piece by piece, as far as the limits allow. Gives the offset at which it ends.
+fn each_piece(
+    source: &dyn Source,
+    limits: &Limits,
+    mut take: impl FnMut(&[u8]),
+) -> Result<u64, InflateError> {
+    let len = source.len();
+    let mut stream = Decompress::new(false);
+    let mut piece = vec![0; CHUNK];
+    loop {
+        let (offset, before) = (stream.total_in(), stream.total_out());
+        let input = source.bytes(offset..len.min(offset + CHUNK as u64))?;
+        let status = stream.decompress(&input, &mut piece, FlushDecompress::None);
+        let status =
+            status.map_err(|_: DecompressError| InflateError::Damaged { offset: stream.total_in() })?;
+        within(limits, stream.total_in(), stream.total_out())?;
+        // No more than a piece, so it fits.
+        let inflated = (stream.total_out() - before) as usize;
+        take(piece.get(..inflated).unwrap_or_default());
+        match status {
+            Status::StreamEnd => return Ok(stream.total_in()),
+            // Room was offered, so that a stream which asks for more and gets none has no more.
+            _ if stream.total_in() == len && inflated < CHUNK => {
+                return Err(InflateError::Truncated { length: len });
+            }
+            Status::Ok | Status::BufError => {}
+        }
     }
 }
 

@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn every_structure_is_walked_in_every_encoding() {
+    fn d20_every_structure_is_walked_in_every_encoding() {
         for encoding in ENCODINGS {
             let (builder, expected) = everything(encoding);
             let bytes = builder.build();
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn odd_lengths_order_duplicates_and_unknown_representations_are_kept() {
+    fn d03_d19_odd_lengths_order_duplicates_and_unknown_representations_are_kept() {
         let builder = new(ExplicitLittle)
             .element(Tag::PATIENT_ID, Vr::LO, b"odd")
             .element(Tag::new(0x0008, 0x0000), Vr::UL, &[1, 0, 0, 0])

@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_lies_in_a_range_when_the_first_bits_agree() {
+    fn n38_an_address_lies_in_a_range_when_the_first_bits_agree() {
         for (range, address, inside) in [
             ("10.1.0.0/16", "10.1.255.255", true),
             ("10.1.0.0/16", "10.2.0.0", false),

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_not_to_be_storage_is_refused() {
+    fn n37_what_is_known_not_to_be_storage_is_refused() {
         let cases = [
             (VERIFICATION, true, true),
             (CT, true, true),

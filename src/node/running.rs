@@ -272,13 +272,14 @@ enum Asked {
     End,
 }
 
-/// The signals that ask the node to reload or to stop, and one that would kill it if nobody listened.
+/// The signals that ask the node to reload or to stop, and those that would kill it if nobody listened.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
-    /// A write beyond the file size limit shall fail with EFBIG, which the sender is told of, and not end the process.
-    _file_size: Signal,
+    /// A write beyond the file size limit shall fail with EFBIG, which the sender is told of, and not end the process;
+    /// the others mean nothing here, and who sends one by mistake shall not end it either.
+    _unheeded: [Signal; 3],
 }
 
 impl Signals {
@@ -287,7 +288,11 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
-            _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
+            _unheeded: [
+                signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
+                signal(SignalKind::user_defined1())?,
+                signal(SignalKind::user_defined2())?,
+            ],
         })
     }
 

@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn control_characters_and_terminal_sequences_are_spelt_out() {
+    fn d24_control_characters_and_terminal_sequences_are_spelt_out() {
         let shown = Escaped("A\r\nB\x1b[31m\\é").to_string();
         assert_eq!(shown, "A\\u{d}\\u{a}B\\u{1b}[31m\\\\\\u{e9}");
     }

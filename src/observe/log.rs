@@ -1,8 +1,10 @@
 //! The log: one line an event on standard error, as text for people or JSON for collectors.
 
+use super::log_queue::{LogEnd, standard_error};
 use serde::{Deserialize, Serialize};
 use std::io::IsTerminal;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 /// How the node logs.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
@@ -40,19 +42,25 @@ pub enum LogLevel {
     Debug,
 }
 
-/// Sends the events of the whole process to standard error. A second call changes nothing.
-pub fn start_log(config: &LogConfig) {
+/// Sends the events of the whole process to standard error, by a thread of its own, until what is given back is dropped.
+/// A second call changes nothing.
+pub fn start_log(config: &LogConfig) -> LogEnd {
     let level = match config.level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
     };
-    let lines =
-        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(false);
+    let queue = standard_error();
+    let out = match queue.clone() {
+        Some(queue) => BoxMakeWriter::new(queue),
+        None => BoxMakeWriter::new(std::io::stderr),
+    };
+    let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(out).with_target(false);
     // A failure to set the global subscriber means that there is one already, which is what the caller wants.
     let _ = match config.format {
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
+    LogEnd::of(queue)
 }

@@ -3,7 +3,9 @@
 mod counters;
 mod escape;
 mod log;
+mod log_queue;
 
 pub use counters::{Counters, Outcome, Snapshot};
 pub use escape::Escaped;
 pub use log::{LogConfig, LogFormat, LogLevel, start_log};
+pub use log_queue::LogEnd;

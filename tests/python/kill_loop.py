@@ -36,14 +36,15 @@ LITTLE = Encoding(True, False)
 class Source:
     """Instances without end: the same few drawn slices, each time under a new SOP Instance UID of the same length."""
 
-    def __init__(self, folder: Path):
-        made.series(folder, DRAWN, SIZE)
+    def __init__(self, folder: Path, size: int = SIZE):
+        made.series(folder, DRAWN, size)
         self.files = [part10.read(path) for path in sorted(folder.glob("*.dcm"))]
         self.cells = [profiles.Image(elements.walk(f.data_set, LITTLE), LITTLE).cells().tobytes() for f in self.files]
         self._number = 10**6
         self._lock = threading.Lock()
 
-    def next(self) -> tuple[part10.File, int]:
+    def next(self, study: bool = False) -> tuple[part10.File, int]:
+        """The next one and which drawn slice it is; of the same study as the others, or of one of its own."""
         with self._lock:
             self._number += 1
             number = self._number
@@ -51,6 +52,9 @@ class Source:
         old = self.files[index]
         uid = old.sop_instance[:-7] + str(number)
         data_set = old.data_set.replace(old.sop_instance.encode(), uid.encode())
+        if study:
+            common = made.uid("study").encode()
+            data_set = data_set.replace(common, common[:-7] + str(number).encode())
         return part10.File(old.path, {}, data_set, old.transfer_syntax, old.sop_class, uid), index
 
 

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,22 +54,26 @@ def free_port() -> int:
 
 
 class Node:
-    """`condenser serve` on a port of its own. A context manager: leaves by SIGTERM and waits."""
+    """`condenser serve` on a port of its own. A context manager: leaves by SIGTERM and waits.
 
-    def __init__(self, store: Path, *arguments: str, title: str = "CONDENSER"):
+    `prefix` is a program that runs it, such as strace or taskset; `log` a folder for its log, where the store's cannot be."""
+
+    def __init__(
+        self, store: Path, *arguments: str, title: str = "CONDENSER", prefix: tuple[str, ...] = (), log: Path | None = None,
+    ):
         self.store = store
         self.title = title
         # A file and not a pipe: a reader would be woken for each line, on the cores that are being measured.
-        self._log = tempfile.TemporaryFile(dir=store.parent)
+        folder = log or store.parent
+        self._log = tempfile.TemporaryFile(dir=folder)
         # An own process group: a Ctrl-C at the terminal is for the script, which then drains the node.
         self.process = subprocess.Popen(
-            [binary(), "serve", "--listen", "127.0.0.1:0", "--ae-title", title, "--store", str(store), *arguments],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._log, start_new_session=True,
-            cwd=store.parent,
+            [*prefix, binary(), "serve", "--listen", "127.0.0.1:0", "--ae-title", title, "--store", str(store), *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=self._log, start_new_session=True, cwd=folder,
         )
         listening = LISTENING.search(self.log_has(LISTENING.pattern, 30))
         if not listening:
-            self.process.kill()
+            self.kill()
             raise RuntimeError("the node did not start:\n" + "\n".join(self.lines[-20:]))
         self.port = int(listening[1])
 
@@ -118,7 +122,9 @@ class Node:
         return code
 
     def kill(self):
-        self.process.kill()
+        """SIGKILL, also to a program that runs it."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def __enter__(self):

@@ -1,0 +1,78 @@
+//! Rows P: signals that come at the wrong moment, and a log that nobody reads.
+
+use crate::made::Image;
+use crate::peer::{COMMAND_END, DATA, Rq, associate_rq, pdata, pdv, store_rq};
+use crate::process::{Process, folder, send, store_of};
+use condenser::net::Status;
+use rustix::process::Signal;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+/// An association over which half of an instance has been sent.
+fn half_an_instance(process: &Process) -> TcpStream {
+    let mut stream = TcpStream::connect(process.address).unwrap();
+    stream.write_all(&associate_rq(&Rq::default())).unwrap();
+    let mut header = [0; 6];
+    stream.read_exact(&mut header).unwrap();
+    assert_eq!(header[0], 2, "accepted");
+    let length = u32::from_be_bytes([header[2], header[3], header[4], header[5]]);
+    stream.read_exact(&mut vec![0; length as usize]).unwrap();
+    stream.write_all(&pdata(&[pdv(1, COMMAND_END, &store_rq(1, "1.2.9"))])).unwrap();
+    stream.write_all(&pdata(&[pdv(1, DATA, &[0; 10_000])])).unwrap();
+    stream
+}
+
+#[test]
+fn p02_a_second_signal_ends_the_node_at_once_and_leaves_nothing_half_done() {
+    let folder = folder();
+    let mut process = Process::start(&store_of(&folder), &[]);
+    let stored = Image::slope("1.2.10", 32, 32);
+    let mut requestor = process.connect();
+    assert_eq!(send(&mut requestor, &stored), Status::SUCCESS);
+    let _half = half_an_instance(&process);
+    process.wait_for(&["association opened", "PEER"]);
+    let start = Instant::now();
+    process.signal(Signal::TERM);
+    process.wait_for(&["draining"]);
+    process.signal(Signal::INT);
+    let (status, log) = process.ended();
+    // The drain itself would have waited for half a minute.
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    assert!(status.success() && log.contains("second signal"), "{status}: {log}");
+    let process = Process::start(&store_of(&folder), &[]);
+    let series = store_of(&folder).join("1.2.3.4/1.2.3.4.5");
+    let names: Vec<_> = std::fs::read_dir(series).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["1.2.10.dcm"], "{}", process.opening);
+}
+
+#[test]
+fn p07_signals_that_mean_nothing_end_nothing() {
+    let folder = folder();
+    let process = Process::start(&store_of(&folder), &[]);
+    let mut requestor = process.connect();
+    for signal in [Signal::PIPE, Signal::XFSZ, Signal::USR1, Signal::USR2] {
+        process.signal(signal);
+        assert_eq!(requestor.echo().unwrap().status, Status::SUCCESS, "{signal:?}");
+    }
+    requestor.release().unwrap();
+    process.signal(Signal::TERM);
+    let (status, log) = process.ended();
+    assert!(status.success(), "{status}: {log}");
+}
+
+/// The pipe to the log holds 64 KiB and each of these associations logs some 300 bytes.
+#[test]
+fn p17_reception_goes_on_when_nobody_reads_the_log() {
+    let folder = folder();
+    let process = Process::start(&store_of(&folder), &["--durability", "none"]);
+    for _ in 0..600 {
+        process.connect().release().unwrap();
+    }
+    let mut requestor = process.connect();
+    assert_eq!(send(&mut requestor, &Image::slope("1.2.9", 32, 32)), Status::SUCCESS);
+    requestor.release().unwrap();
+    process.signal(Signal::TERM);
+    let (status, log) = process.ended();
+    assert!(status.success() && log.contains("node stopped"), "{status}: {log}");
+}
