@@ -223,7 +223,7 @@ fn a_damaged_codestream_costs_its_recompression_only() {
 /// Whatever the process does: the instance is stored as it was received and acknowledged, the process is gone, and the next
 /// instance has a new one.
 #[test]
-fn a_process_that_fails_costs_one_instance_its_recompression() {
+fn c01_a_process_that_fails_costs_one_instance_its_recompression() {
     for (script, reason, said) in [
         ("exit 3", "decoder_died", "exit code 3"),
         ("echo 'no luck' >&2; exit 3", "decoder_died", "exit code 3: no luck"),
@@ -307,7 +307,7 @@ fn all_frames_together_have_a_deadline() {
 
 /// Our own program, killed while it is at work on a frame.
 #[test]
-fn a_process_that_is_killed_at_work_is_noticed() {
+fn c07_a_process_that_is_killed_at_work_is_noticed() {
     let own = env!("CARGO_BIN_EXE_condenser");
     let bench = Bench::with_decoder(&format!("exec {own} \"$@\""), |_| ());
     let file = encoded(&large(6000), "RLELossless");
@@ -385,7 +385,7 @@ fn the_process_limits_itself() {
 
 /// A node that is killed while frames are decoded leaves nothing behind: nobody would end it.
 #[test]
-fn the_process_ends_with_the_node() {
+fn c07_the_process_ends_with_the_node() {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
     let script =
         "exec 3<&0; \"$0\" decode-for-node --memory 268435456 --processor-seconds 77 <&3 & echo $! >&2; wait";

@@ -2,7 +2,8 @@
 
 use super::outcome::exit_code;
 use super::{
-    check, compress, decode_for_node, decompress, echo, explain, fsck, inspect, queue, send, serve, syntaxes,
+    check, compress, decode_for_node, decompress, echo, explain, fsck, inspect, queue, selftest, send, serve,
+    syntaxes,
 };
 use crate::node::DECODE_FOR_NODE;
 use clap::{Parser, Subcommand};
@@ -45,6 +46,8 @@ enum Command {
     Queue(queue::Arguments),
     /// Read every file of a store and find what was altered since it was stored.
     Fsck(fsck::Arguments),
+    /// Try whether a folder can be trusted with instances: syncs, names, kill -9.
+    Selftest(selftest::Arguments),
     /// Show what files are and what they can be compressed to; nothing of the patient.
     Inspect(inspect::Arguments),
     /// List the transfer syntaxes and what is done with each.
@@ -72,6 +75,7 @@ pub fn run() -> ExitCode {
         Command::Send(arguments) => send::run(&arguments),
         Command::Queue(arguments) => queue::run(&arguments),
         Command::Fsck(arguments) => fsck::run(&arguments),
+        Command::Selftest(arguments) => selftest::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Syntaxes(arguments) => syntaxes::run(&arguments),
     })

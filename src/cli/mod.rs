@@ -22,6 +22,8 @@ mod progress;
 mod queue;
 mod queue_rows;
 mod savings;
+mod selftest;
+mod selftest_kills;
 mod send;
 mod serve;
 mod syntaxes;

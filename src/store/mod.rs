@@ -27,6 +27,7 @@ mod replace;
 mod seal;
 mod search;
 mod tree;
+mod trial;
 mod volume;
 
 pub use config::Config;
@@ -47,3 +48,4 @@ pub use removal::Removed;
 pub use replace::{Original, ReplaceError};
 pub use seal::Soundness;
 pub use tree::{Found, Stored, Tree};
+pub use trial::Trial;

@@ -243,6 +243,10 @@ impl Tree {
         &self.root
     }
 
+    pub(super) fn drafts(&self) -> &Directory {
+        &self.drafts
+    }
+
     pub(super) fn durable(&self) -> &Durable {
         &self.durable
     }

@@ -2,11 +2,12 @@
 
 use crate::made::Image;
 use crate::peer::{COMMAND_END, DATA, Rq, associate_rq, pdata, pdv, store_rq};
-use crate::process::{Process, folder, send, store_of};
+use crate::process::{Process, connect, folder, send, serve, store_of};
 use condenser::net::Status;
-use rustix::process::Signal;
-use std::io::{Read, Write};
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 /// An association over which half of an instance has been sent.
@@ -61,18 +62,28 @@ fn p07_signals_that_mean_nothing_end_nothing() {
     assert!(status.success(), "{status}: {log}");
 }
 
-/// The pipe to the log holds 64 KiB and each of these associations logs some 300 bytes.
+/// The pipe to the log holds 64 KiB, and each of these associations logs some 300 bytes.
 #[test]
 fn p17_reception_goes_on_when_nobody_reads_the_log() {
     let folder = folder();
-    let process = Process::start(&store_of(&folder), &["--durability", "none"]);
-    for _ in 0..600 {
-        process.connect().release().unwrap();
+    let arguments = ["--durability", "none"];
+    let mut child = serve(&store_of(&folder), &arguments).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("listening") {
+        line.clear();
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "the node ended before it listened");
     }
-    let mut requestor = process.connect();
+    let from = line.find("address=").unwrap() + "address=".len();
+    let address = line[from..].split_whitespace().next().unwrap().parse().unwrap();
+    for _ in 0..600 {
+        connect(address).release().unwrap();
+    }
+    let mut requestor = connect(address);
     assert_eq!(send(&mut requestor, &Image::slope("1.2.9", 32, 32)), Status::SUCCESS);
     requestor.release().unwrap();
-    process.signal(Signal::TERM);
-    let (status, log) = process.ended();
-    assert!(status.success() && log.contains("node stopped"), "{status}: {log}");
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let mut rest = String::new();
+    log.read_to_string(&mut rest).unwrap();
+    assert!(child.wait().unwrap().success() && rest.contains("node stopped"), "{rest}");
 }

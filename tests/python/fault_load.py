@@ -276,7 +276,7 @@ def one_core(run: Run) -> str:
 
 @row("P03", "kill -9 at random moments of a transfer")
 def killed_at_random(run: Run) -> str:
-    tries = 20 if run.quick else 800
+    tries = 20 if run.quick else 900
     done = subprocess.run(
         [sys.executable, ROOT / "tests" / "python" / "kill_loop.py", "--tries", str(tries), "--seed", str(run.seed)],
         capture_output=True, text=True, check=False,

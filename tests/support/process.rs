@@ -49,15 +49,7 @@ impl Process {
     }
 
     pub fn connect(&self) -> Requestor {
-        let context = |abstract_syntax: &str, transfer_syntax: &str| ProposedContext {
-            abstract_syntax: abstract_syntax.to_owned(),
-            transfer_syntaxes: vec![TransferSyntax::of_uid(transfer_syntax).unwrap()],
-        };
-        let proposed = [
-            context(VERIFICATION, uids::IMPLICIT_VR_LITTLE_ENDIAN),
-            context(CT, uids::EXPLICIT_VR_LITTLE_ENDIAN),
-        ];
-        Requestor::connect(self.address, RequestorOptions::new("MODALITY", "CONDENSER"), &proposed).unwrap()
+        connect(self.address)
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -99,6 +91,19 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// An association with a node, for Verification and for CT.
+pub fn connect(address: SocketAddr) -> Requestor {
+    let context = |abstract_syntax: &str, transfer_syntax: &str| ProposedContext {
+        abstract_syntax: abstract_syntax.to_owned(),
+        transfer_syntaxes: vec![TransferSyntax::of_uid(transfer_syntax).unwrap()],
+    };
+    let proposed = [
+        context(VERIFICATION, uids::IMPLICIT_VR_LITTLE_ENDIAN),
+        context(CT, uids::EXPLICIT_VR_LITTLE_ENDIAN),
+    ];
+    Requestor::connect(address, RequestorOptions::new("MODALITY", "CONDENSER"), &proposed).unwrap()
 }
 
 /// Nothing that a test waits for takes so long: it will not come.
