@@ -11,13 +11,6 @@ use crate::store::{Soundness, StoreError};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-/// How far an instance must have come, and the peers that commit what they are sent.
-#[derive(Debug)]
-pub(super) struct Demand {
-    pub(super) after: After,
-    pub(super) committing: HashSet<String>,
-}
-
 /// No instance has more peers.
 const MOST_PEERS: usize = 1000;
 /// So many instances of a report are named in the log, of those that are not committed.

@@ -1,7 +1,7 @@
 //! The journey of one instance, from received bytes to a durable file and the deliveries that are due of it.
 
-use super::commitment::Demand;
 use super::decoding::Decoding;
+use super::demand::Demand;
 use super::in_hand::InHand;
 use super::recent::Recent;
 use super::scan::Scanned;

@@ -9,6 +9,7 @@ mod decoder_protocol;
 mod decoder_worker;
 mod decoding;
 mod deliveries;
+mod demand;
 mod handler;
 mod in_hand;
 mod journey;

@@ -1,8 +1,8 @@
 //! From configuration to parts, from parts to a running node, and to an orderly end.
 
-use super::commitment::Demand;
 use super::decoding::Decoding;
 use super::deliveries::{NoQueue, open_queue};
+use super::demand::Demand;
 use super::in_hand::InHand;
 use super::journey::Node;
 use super::recent::Recent;
