@@ -43,6 +43,7 @@ def by_chain(table, target: str, corpus: Path, work: Path) -> None:
             table.row(target, "storescu", f"{len(files)} mixed instances ({by_hand} by pynetdicom)", len(taken) == len(files), " ".join(file.path.name for file in files if file.sop_instance not in taken)[:300])
             waiting = settled(node)
             table.row(target, "Orthanc", "the queue is empty: everything is delivered", not waiting, str(waiting)[:300])
+            by_commitment(table, target, archive, node, list(taken.values()))
         there = archive.instances()
         missing = [file.path.name for uid, file in taken.items() if uid not in there]
         table.row(target, "Orthanc", f"{len(taken)} instances are there", not missing, " ".join(missing)[:300])
@@ -54,6 +55,19 @@ def by_chain(table, target: str, corpus: Path, work: Path) -> None:
             faults += [f"{taken[uid].path.name}: {fault}"] if fault else []
         what = f"pixels are those that were sent ({decoded} decoded, {len(taken) - decoded} bit for bit)"
         table.row(target, "Orthanc", what, not faults, "; ".join(faults)[:300])
+
+
+def by_commitment(table, target: str, archive: Orthanc, node: Node, taken: list[part10.File]) -> None:
+    """Orthanc, whose network is DCMTK's, asks the node to commit what it was sent; the node reports over an association of its own."""
+    archive.knows("condenser", node.title, node.port)
+    asked = [(file.sop_class, file.sop_instance) for file in taken]
+    status, good, bad = archive.committed("condenser", asked)
+    everything = status == "Success" and good == {uid for _, uid in asked} and not bad
+    table.row(target, "Orthanc", f"the node commits {len(asked)} instances to it", everything, f"{status} {len(good)} {dict(list(bad.items())[:3])}")
+    absent = (asked[0][0], "1.2.826.0.1.3680043.8.498.1")
+    status, good, bad = archive.committed("condenser", [asked[0], absent])
+    honest = (status, good, bad) == ("Failure", {asked[0][1]}, {absent[1]: 0x0112})
+    table.row(target, "Orthanc", "and not what it has not", honest, f"{status} {bad}")
 
 
 def chosen(corpus: Path, folder: Path, archive: Orthanc) -> list[part10.File]:

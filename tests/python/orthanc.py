@@ -72,6 +72,25 @@ class Orthanc:
         urllib.request.urlopen(delete, timeout=600).close()
         return True
 
+    def knows(self, name: str, title: str, port: int) -> None:
+        """From now on it can send to this peer, and ask it to commit."""
+        data = json.dumps({"AET": title, "Host": "127.0.0.1", "Port": port}).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http}/modalities/{name}", data, method="PUT")
+        urllib.request.urlopen(request, timeout=60).close()
+
+    def committed(self, peer: str, instances: list[tuple[str, str]], seconds: float = 120) -> tuple[str, set[str], dict[str, int]]:
+        """Asks a peer to commit instances, by SOP Class and SOP Instance UID; what it reports: the sum, those that are committed,
+        and the Failure Reason of each other."""
+        path = self.get(f"/modalities/{peer}/storage-commitment", {"DicomInstances": instances, "Timeout": 60})["Path"]
+        deadline = time.monotonic() + seconds
+        while True:
+            report = self.get(path)
+            if report["Status"] != "Pending" or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+        good = {row["SOPInstanceUID"] for row in report.get("Success", [])}
+        return report["Status"], good, {row["SOPInstanceUID"]: row["FailureReason"] for row in report.get("Failures", [])}
+
     def send(self, peer: str) -> None:
         """All that it has, over one association; returns when the last one is answered."""
         done = self.get(f"/modalities/{peer}/store", {"Resources": self.get("/instances"), "Synchronous": True})
