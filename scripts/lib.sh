@@ -80,6 +80,15 @@ need_dcmtk() {
     install_packages DCMTK dcmtk
 }
 
+# A Storage Commitment SCU that is built on DCMTK's library; its path in CONDENSER_COMMIT_SCU.
+need_dcmtk_client() {
+    [ -f /usr/include/dcmtk/dcmnet/scu.h ] || install_packages "DCMTK's library" libdcmtk-dev
+    export CONDENSER_COMMIT_SCU=$root/.tools/bin/commit_scu
+    mkdir -p "$root/.tools/bin"
+    [ "$CONDENSER_COMMIT_SCU" -nt "$root/tests/dcmtk/commit_scu.cc" ] ||
+        g++ -std=c++17 "$root/tests/dcmtk/commit_scu.cc" -o "$CONDENSER_COMMIT_SCU" -ldcmnet -ldcmdata -loflog -lofstd
+}
+
 # The first Python 3.10 or newer that can make a virtual environment; its path in $python.
 python_with_venv() {
     local name

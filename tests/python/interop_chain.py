@@ -2,6 +2,7 @@
 Orthanc at the end, with the pixels that were sent."""
 
 import hashlib
+import os
 import re
 import subprocess
 import time
@@ -44,6 +45,7 @@ def by_chain(table, target: str, corpus: Path, work: Path) -> None:
             waiting = settled(node)
             table.row(target, "Orthanc", "the queue is empty: everything is delivered", not waiting, str(waiting)[:300])
             by_commitment(table, target, archive, node, list(taken.values()))
+            by_dcmtk_client(table, target, node, list(taken.values()))
         there = archive.instances()
         missing = [file.path.name for uid, file in taken.items() if uid not in there]
         table.row(target, "Orthanc", f"{len(taken)} instances are there", not missing, " ".join(missing)[:300])
@@ -68,6 +70,27 @@ def by_commitment(table, target: str, archive: Orthanc, node: Node, taken: list[
     status, good, bad = archive.committed("condenser", [asked[0], absent])
     honest = (status, good, bad) == ("Failure", {asked[0][1]}, {absent[1]: 0x0112})
     table.row(target, "Orthanc", "and not what it has not", honest, f"{status} {bad}")
+
+
+def by_dcmtk_client(table, target: str, node: Node, taken: list[part10.File]) -> None:
+    """A client of DCMTK's library asks, and waits for the report over the same association: of what is there, of what was deleted and
+    of what was altered since."""
+    program = os.environ.get("CONDENSER_COMMIT_SCU")
+    if not program:
+        return
+    asked, deleted, altered = taken[:20], taken[20], taken[21]
+    files = by_uid(node.store)
+    files[deleted.sop_instance].unlink()
+    path = files[altered.sop_instance]
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    words = [f"{file.sop_class}:{file.sop_instance}" for file in [*asked, deleted, altered]]
+    said = subprocess.run([program, str(node.port), node.title, *words], capture_output=True, text=True, timeout=120, check=False)
+    found = set(said.stdout.splitlines())
+    wanted = {"status 0000", "event 2", *(f"committed {file.sop_instance}" for file in asked)}
+    wanted |= {f"failed {deleted.sop_instance} 0112", f"failed {altered.sop_instance} 0110"}
+    table.row(target, "DCMTK client", "20 committed over the same association, 0112 deleted, 0110 altered", found == wanted, str(found ^ wanted)[:300])
 
 
 def chosen(corpus: Path, folder: Path, archive: Orthanc) -> list[part10.File]:
