@@ -383,6 +383,26 @@ fn f13_retention_removes_what_its_peer_has_and_nothing_else() {
 }
 
 #[test]
+fn f06_what_a_peer_took_with_a_warning_stays_where_that_is_asked_for() {
+    let folder = folder();
+    let Some(peer) = ForeignPeer::scripted(["--statuses", "B000,0000"]) else { return };
+    let config = keeping_nothing(&folder, peer.address);
+    let text = std::fs::read_to_string(&config).unwrap();
+    let strict = text.replacen("name = 'archive'\n", "name = 'archive'\nstrict_warnings = true\n", 1);
+    assert_ne!(strict, text);
+    std::fs::write(&config, strict).unwrap();
+    let mut process = start(&folder, &config);
+    send_all(&process, 1..=2);
+    process.wait_for(&["instance removed", "instance=1.2.9.2"]);
+    end(process);
+    let left: Vec<_> = std::fs::read_dir(store_of(&folder).join("1.2.3.4/1.2.3.4.5"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["1.2.9.1.dcm"]);
+}
+
+#[test]
 fn f13_directories_that_retention_has_emptied_are_removed_and_made_again() {
     let (folder, received) = (folder(), tempfile::tempdir().unwrap());
     let Some(peer) = ForeignPeer::storescp(received.path(), TAKES_ALL) else { return };

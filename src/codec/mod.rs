@@ -82,6 +82,7 @@ mod parameters;
 mod permission;
 mod pixels;
 mod pool;
+mod processor;
 mod profile;
 mod reason;
 mod report;

@@ -27,6 +27,9 @@ pub struct PeerConfig {
     /// that it answered Success.
     #[serde(default)]
     pub commit: bool,
+    /// Whether what the peer took with a warning only is kept here for good, whatever retention says.
+    #[serde(default)]
+    pub strict_warnings: bool,
     /// How long it may take.
     #[serde(default)]
     pub deadlines: PeerDeadlines,
@@ -87,6 +90,7 @@ impl PeerConfig {
             tls: None,
             concurrency: two(),
             commit: false,
+            strict_warnings: false,
             deadlines: PeerDeadlines::default(),
             retry: Retry::default(),
         }

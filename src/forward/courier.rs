@@ -13,7 +13,7 @@ use super::peer::{Answered, Kind, NotSent, Peer};
 use super::schedule::{self, HoldReason, Next, Past};
 use super::verdict::{Absence, Verdict};
 use crate::dicom::TransferSyntax;
-use crate::net::{RequestorOptions, StoreAnswer};
+use crate::net::{RequestorOptions, Status, StoreAnswer};
 use crate::queue::{Delivery, DeliveryId, Queue, QueueError, Settlement};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -196,6 +196,14 @@ impl Courier {
                 let status = answered.answer.status;
                 let verdict = Verdict::of_status(status);
                 if verdict == Verdict::Delivered {
+                    if self.config.strict_warnings
+                        && status != Status::SUCCESS
+                        && let Err(error) = self.queue.keep(&delivery.instance)
+                    {
+                        // It is sent once more rather than removed.
+                        self.queue_failed(&error);
+                        return self.settled.push((delivery.id, Settlement::Untried));
+                    }
                     let settlement = match self.config.commit {
                         true => Settlement::Sent { status: status.0 },
                         false => Settlement::Delivered { status: status.0 },

@@ -32,11 +32,7 @@ impl Kernel {
     /// The fastest one that this processor can run.
     pub(super) fn best() -> Kernel {
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("bmi1")
-            && is_x86_feature_detected!("bmi2")
-            && is_x86_feature_detected!("lzcnt")
-        {
+        if super::super::super::processor::has_avx2() {
             return Kernel::Avx2;
         }
         Kernel::Portable
