@@ -18,13 +18,14 @@ from pathlib import Path
 import fault_disks
 import fault_load
 import fault_memory
+import fault_names
 import fault_points
 from fault_rows import CELLS, ROWS, Failed, Row, Run, Unable
 from kill_loop import Source
 from running import ROOT, machine, scratch, target_folder
 from wire import Broken
 
-MODULES = (fault_points, fault_disks, fault_load, fault_memory)
+MODULES = (fault_points, fault_disks, fault_load, fault_memory, fault_names)
 WANTED_KILLS = 1000
 PASSED, FAILED, UNABLE = "passed", "FAILED", "not run"
 
