@@ -331,7 +331,7 @@ fn a_server_that_resets_the_connection_is_told_again() {
     let Some(python) = python() else { return };
     let (folder, authority) = (folder(), Authority::new());
     let file = folder.path().join("taken.xml");
-    let server = SyslogServer::start(&python, &authority, 0, &file, &["--hang-up-after", "1"]);
+    let server = SyslogServer::start(&python, &authority, free_port(), &file, &["--hang-up-after", "1"]);
     let mut process = started(&folder, &syslog(&folder, &authority, server.port, ""));
     wait_for(&mut process, "audit server away");
     for number in 1..=3 {
@@ -350,7 +350,7 @@ fn a_server_of_another_authority_is_told_nothing() {
     let Some(python) = python() else { return };
     let (folder, authority, other) = (folder(), Authority::new(), Authority::new());
     let file = folder.path().join("taken.xml");
-    let server = SyslogServer::start(&python, &other, 0, &file, &[]);
+    let server = SyslogServer::start(&python, &other, free_port(), &file, &[]);
     let mut process = started(&folder, &syslog(&folder, &authority, server.port, ""));
     let line = wait_for(&mut process, "audit server away");
     assert!(line.contains("UnknownIssuer") || line.contains("certificate"), "{line}");

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A receiver in a process of its own, killed when this is dropped.
@@ -81,7 +82,8 @@ impl ForeignPeer {
         };
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/scp.py");
         let mut command = Command::new(python);
-        command.arg(script).args(options).stdout(Stdio::piped()).stdin(Stdio::null());
+        command.arg(script).args(["--port", &free_port().to_string()]);
+        command.args(options).stdout(Stdio::piped()).stdin(Stdio::null());
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -106,7 +108,15 @@ impl Drop for ForeignPeer {
     }
 }
 
-/// A port that nobody listens on.
+/// A port that nobody listens on, and that the system gives to nobody who asks for any: another test's node would be there, and be
+/// taken for the peer.
 pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = std::process::id().wrapping_mul(97).wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed));
+        let port = 10_000 + (number % 20_000) as u16;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
