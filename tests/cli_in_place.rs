@@ -152,6 +152,27 @@ fn a_kill_at_any_moment_leaves_every_file_whole() {
     assert!(drafts_seen > 0, "no kill came while a draft was there");
 }
 
+/// CTP gave its converter the same file as input and output, and put what there was in the place of the input, also after an error.
+/// Here a limit on the size of files lets each conversion fail when half of its output is written.
+#[test]
+fn ctp_what_cannot_be_converted_is_what_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    Made { frames: 60, ..Made::default() }.write(&at("1.dcm"));
+    Made { frames: 61, ..Made::default() }.write(&at("2.dcm"));
+    let file = Made { frames: 3, ..Made::default() }.file();
+    std::fs::write(at("cut off.dcm"), &file[..file.len() - 4000]).unwrap();
+    let before = contents(folder.path());
+    let mut command = Command::new("sh");
+    let script = "ulimit -f 64; exec \"$@\"";
+    command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_condenser"), "compress", "--in-place", "--json"]);
+    let done = command.args(["--to", "RLELossless"]).arg(folder.path()).output().unwrap();
+    let said = String::from_utf8(done.stdout).unwrap();
+    assert_eq!(done.status.code(), Some(1), "{said}");
+    assert_eq!(said.matches("\"out_of_space\"").count(), 2, "{said}");
+    assert!(contents(folder.path()) == before, "another file, or another content");
+}
+
 /// What is found by a dry run is what then happens.
 #[test]
 fn a_dry_run_says_what_would_be_saved_and_writes_nothing() {

@@ -16,6 +16,7 @@ use std::io::{Cursor, Seek, Write};
 
 const SOP_INSTANCE: &str = "2.25.1";
 
+/// Among others, Conquest ignored whether its recompress() had failed, and stored what there was then.
 #[test]
 fn c01_c02_no_fault_of_an_encoder_passes() {
     let encoders: [(&'static Faulty, &str); 4] = [

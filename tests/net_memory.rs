@@ -2,38 +2,13 @@
 
 #![expect(clippy::expect_used, reason = "a test may stop at the first surprise")]
 
+#[path = "support/held.rs"]
+mod held;
 #[path = "support/peer.rs"]
 mod peer;
 
 use condenser::net::{Config, Limits, Status};
 use peer::*;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// Counts what the whole process holds, and the most that it held.
-struct Counting;
-
-static HELD: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: every call is handed on to the system's allocator as it is; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK.fetch_max(held, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of GlobalAlloc.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of GlobalAlloc.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -47,12 +22,11 @@ fn n11_n12_n18_n27_n31_d22_memory_is_bounded_whatever_is_sent() {
     let peak_of = |name: &str, most: usize, work: &dyn Fn() -> Peer| {
         // Twice: what the first round leaves behind (threads, tables) does not count.
         for round in 0..2 {
-            let before = HELD.load(Ordering::Relaxed);
-            PEAK.store(before, Ordering::Relaxed);
-            drop(work());
-            rounds.set(rounds.get() + 1);
-            node.seen.wait("the end", |seen| seen.closed.len() == rounds.get());
-            let peak = PEAK.load(Ordering::Relaxed) - before;
+            let peak = held::peak_of(|| {
+                drop(work());
+                rounds.set(rounds.get() + 1);
+                node.seen.wait("the end", |seen| seen.closed.len() == rounds.get());
+            });
             println!("{name}: {} KiB", peak / KIB);
             assert!(round == 0 || peak <= most, "{name}: {peak} bytes, {most} are allowed");
         }

@@ -12,16 +12,16 @@ mod made;
 mod native;
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/received.rs"]
+mod received;
 
 use common::{corpus, manifest};
 use condenser::codec::{CompressError, Options, Reason, Recompress, decompress};
 use condenser::config::Config;
 use condenser::dicom::{
-    Fidelity, FileMeta, ImagePixel, Limits, PixelCoding, Tag, TransferSyntax, Uid, VrEncoding, uids, walk,
+    Fidelity, FileMeta, ImagePixel, Limits, PixelCoding, Tag, TransferSyntax, VrEncoding, uids, walk,
 };
-use condenser::net::{
-    Association, ProposedContext, Received, ReceivedUid, Requestor, RequestorOptions, Status, StoreHandler,
-};
+use condenser::net::{ProposedContext, Received, Requestor, RequestorOptions, Status, StoreHandler};
 use condenser::node::{Arrival, Node};
 use condenser::rule::{Compress, Otherwise, Target, Writable};
 use condenser::store::{Receipt, Tree};
@@ -36,7 +36,6 @@ use std::io::{BufRead, BufReader, Cursor};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 struct Bench {
@@ -104,27 +103,8 @@ impl Bench {
 
 fn received(file: &File) -> Received {
     let text = |tag: Tag| file.data_set.text(&file.body, tag).unwrap().unwrap_or_default();
-    let uid = |text: String| ReceivedUid { uid: Uid::parse(&text), text };
-    Received {
-        association: Arc::new(Association {
-            id: 1,
-            certificate: None,
-            peer: ([127, 0, 0, 1], 4242).into(),
-            calling: "MODALITY".to_owned(),
-            called: "CONDENSER".to_owned(),
-            implementation_class_uid: None,
-            implementation_version_name: None,
-            contexts: Vec::new(),
-        }),
-        context_id: 1,
-        transfer_syntax: TransferSyntax::of_uid(&file.meta.transfer_syntax).unwrap(),
-        message_id: 1,
-        sop_class: uid(text(Tag::SOP_CLASS_UID)),
-        sop_instance: uid(text(Tag::SOP_INSTANCE_UID)),
-        move_originator: None,
-        data_set: file.body.clone().into(),
-        duration: Duration::ZERO,
-    }
+    let (sop_class, sop_instance) = (text(Tag::SOP_CLASS_UID), text(Tag::SOP_INSTANCE_UID));
+    received::received(&file.meta.transfer_syntax, file.body.clone().into(), &sop_class, &sop_instance)
 }
 
 /// An image in a compressed transfer syntax, as a peer would send it.

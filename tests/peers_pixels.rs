@@ -1,8 +1,8 @@
 //! What went wrong with pixels in other implementations, each as a test of its own, named after its issue.
 //!
 //! The list is made of public issue trackers, of source that was read and of peers that were run. What concerns the network,
-//! the queue or the disk is tested elsewhere; lossy steps in `codec_lossy.rs`, where it exists; the full set of images
-//! in `codec_matrix.rs`.
+//! the queue or the disk is tested elsewhere; lossy steps in `peers_lossy.rs`, memory in `peers_memory.rs`, files that are
+//! replaced in `cli_in_place.rs`; the full set of images in `codec_matrix.rs`.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -505,6 +505,30 @@ fn charls_noise_is_kept_unless_it_may_grow() {
         let kept = compressed(&data_set, "JPEGLSLossless", &Options::default()).map(|_| ()).unwrap_err();
         assert_eq!(kept, Reason::Grew { native_bytes: noise.len() as u64 });
         everywhere(&image, &noise);
+    }
+}
+
+/// Conquest #27 (told to write JPEG 2000, it stored JPEG Lossless, which the next one refused), dicom-dimse-native #44 (the UIDs of
+/// file meta information and data set differed afterwards), orthanc-gdcm (another SOP Class): a file is what it says it is.
+#[test]
+fn conquest_27_dimse_native_44_the_file_meta_information_is_true() {
+    let image = image(1, 12, 16, false);
+    for (keyword, file) in everywhere(&image, &cells(&image)) {
+        assert_eq!(file.meta.transfer_syntax, syntax(keyword).uid, "{keyword}");
+        for (tag, said) in
+            [(Tag::SOP_CLASS_UID, &file.meta.sop_class), (Tag::SOP_INSTANCE_UID, &file.meta.sop_instance)]
+        {
+            let value = file.data_set.text(&file.body, tag).unwrap();
+            assert_eq!(value.as_ref(), Some(said), "{keyword} {tag}");
+        }
+        assert_eq!(file.meta.sop_class, native::SOP_CLASS, "{keyword}");
+        // Frames that are only deflated, or not even that, have no header.
+        if !["DeflatedImageFrameCompression", "EncapsulatedUncompressedExplicitVRLittleEndian"]
+            .contains(&keyword)
+        {
+            let header = CodestreamHeader::read(&file.codestreams()[0]).unwrap();
+            assert_eq!(disagreements(&header, Some(&file.image()), syntax(keyword)), [], "{keyword}");
+        }
     }
 }
 

@@ -125,6 +125,12 @@ fn every_claim_beside_the_others_names_a_test() {
     for row in rows {
         let claim = row.last().unwrap();
         let (name, file) = claim.trim_matches(['[', ')']).split_once("](").unwrap();
-        assert!(text(file).contains(&format!("fn {}(", bare(name))), "{claim} is not there");
+        let text = text(file);
+        let Some((before, _)) = text.split_once(&format!("fn {}(", bare(name))) else {
+            panic!("{claim} is not there")
+        };
+        // What stands between the item before and its name.
+        let attributes = before.rsplit("\n\n").next().unwrap();
+        assert!(attributes.contains("#[test]") && !attributes.contains("#[ignore"), "{claim} is no test");
     }
 }

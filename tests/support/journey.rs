@@ -2,17 +2,20 @@
 
 #![allow(dead_code, reason = "each test file uses its own part of this")]
 
+#[path = "received.rs"]
+mod received;
+
 use crate::made::CT;
 use condenser::codec::{Coded, DECODERS};
 use condenser::config::Config;
-use condenser::dicom::{EncapsulatedFrames, FileMeta, ImagePixel, Limits, TransferSyntax, Uid, uids, walk};
-use condenser::net::{Association, Received, ReceivedBytes, ReceivedUid, StoreAnswer, StoreHandler};
+use condenser::dicom::{EncapsulatedFrames, FileMeta, ImagePixel, Limits, TransferSyntax, uids, walk};
+use condenser::net::{StoreAnswer, StoreHandler};
 use condenser::node::Node;
 use condenser::store::{Receipt, Tree};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+
+pub(crate) use received::received;
 
 /// Where the instance 1.2.9 of a made image lies.
 pub(crate) const PLACE: &str = "1.2.3.4/1.2.3.4.5/1.2.9.dcm";
@@ -115,35 +118,6 @@ impl File {
             all.extend(cells);
         }
         all
-    }
-}
-
-pub(crate) fn received(
-    syntax: &str,
-    data_set: ReceivedBytes,
-    sop_class: &str,
-    sop_instance: &str,
-) -> Received {
-    let uid = |text: &str| ReceivedUid { text: text.to_owned(), uid: Uid::parse(text) };
-    Received {
-        association: Arc::new(Association {
-            id: 1,
-            certificate: None,
-            peer: ([127, 0, 0, 1], 4242).into(),
-            calling: "MODALITY".to_owned(),
-            called: "CONDENSER".to_owned(),
-            implementation_class_uid: None,
-            implementation_version_name: None,
-            contexts: Vec::new(),
-        }),
-        context_id: 1,
-        transfer_syntax: TransferSyntax::of_uid(syntax).unwrap(),
-        message_id: 1,
-        sop_class: uid(sop_class),
-        sop_instance: uid(sop_instance),
-        move_originator: None,
-        data_set,
-        duration: Duration::ZERO,
     }
 }
 
