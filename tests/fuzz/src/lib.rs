@@ -1,10 +1,16 @@
 //! What the fuzz targets share: an image described by the first bytes of an input, and the codec that a run is about.
 
+pub mod acceptor;
+
 use condenser::codec::{DECODERS, Decoder, ENCODERS, Encoder};
-use condenser::dicom::{ImagePixel, Photometric, TransferSyntax};
+use condenser::dicom::{ImagePixel, Photometric, TransferSyntax, VrEncoding};
 
 /// Bytes of an input that describe the image.
 pub const IMAGE_BYTES: usize = 6;
+
+/// The encodings of a data set; the first byte of an input of the target `data_set` chooses one.
+pub const ENCODINGS: [VrEncoding; 3] =
+    [VrEncoding::ImplicitLittle, VrEncoding::ExplicitLittle, VrEncoding::ExplicitBig];
 
 /// The widest and tallest image: small, so that a run tries many.
 const LARGEST: u16 = 48;
@@ -26,7 +32,8 @@ const ALLOCATED: &[u16] = &[8, 16, 32, 1];
 
 /// The image that the first bytes describe, and the rest of the input.
 pub fn image(input: &[u8]) -> Option<(ImagePixel, &[u8])> {
-    let ([rows, columns, layout, allocated, stored, flags], rest) = input.split_first_chunk::<IMAGE_BYTES>()?;
+    let ([rows, columns, layout, allocated, stored, flags], rest) =
+        input.split_first_chunk::<IMAGE_BYTES>()?;
     let (photometric, samples) = PHOTOMETRIC[usize::from(*layout) % PHOTOMETRIC.len()].clone();
     let bits_allocated = ALLOCATED[usize::from(*allocated) % ALLOCATED.len()];
     let bits_stored = 1 + u16::from(*stored) % bits_allocated;
@@ -93,7 +100,8 @@ pub fn make_canonical(cells: &mut [u8], image: &ImagePixel) {
         let mut wide = [0; 8];
         wide[..bytes].copy_from_slice(cell);
         let value = u64::from_le_bytes(wide) << shift;
-        let value = if image.signed { (value.cast_signed() >> shift).cast_unsigned() } else { value >> shift };
+        let value =
+            if image.signed { (value.cast_signed() >> shift).cast_unsigned() } else { value >> shift };
         cell.copy_from_slice(&value.to_le_bytes()[..bytes]);
     }
 }

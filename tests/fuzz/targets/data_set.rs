@@ -4,11 +4,9 @@
 #![no_main]
 
 use condenser::dicom::{ImagePixel, Limits, VrEncoding, walk, walk_as_found, write_as_explicit};
+use condenser_fuzz::ENCODINGS;
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeMap;
-
-const ENCODINGS: [VrEncoding; 3] =
-    [VrEncoding::ImplicitLittle, VrEncoding::ExplicitLittle, VrEncoding::ExplicitBig];
 
 fuzz_target!(|input: &[u8]| {
     let Some((choice, bytes)) = input.split_first() else { return };
@@ -25,7 +23,12 @@ fuzz_target!(|input: &[u8]| {
     }
     let again = walk(&out, VrEncoding::ExplicitLittle, &limits).expect("what was written can be walked");
     let tags = |data_set: &condenser::dicom::DataSet| {
-        data_set.elements.iter().map(|element| element.tag).filter(|tag| !tag.is_group_length()).collect::<Vec<_>>()
+        data_set
+            .elements
+            .iter()
+            .map(|element| element.tag)
+            .filter(|tag| !tag.is_group_length())
+            .collect::<Vec<_>>()
     };
     assert_eq!(tags(&data_set), tags(&again));
 });
