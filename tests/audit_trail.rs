@@ -128,7 +128,7 @@ fn the_file_says_who_sent_what_and_who_was_refused() {
         process.wait_for(&["association closed", "rejected"]);
     }
     process.signal(Signal::HUP);
-    process.wait_for(&["nothing to reload"]);
+    process.wait_for(&["configuration reloaded"]);
     end(process);
 
     let messages = judged(&python, &file, &[]);
@@ -153,7 +153,10 @@ fn the_file_says_who_sent_what_and_who_was_refused() {
     let failed = found("R", "8");
     assert!(failed["patients"] == json!([""]) && !failed["description"].as_str().unwrap().is_empty());
     let alerts = of("Security Alert");
-    assert_eq!(alerts.len(), 2, "one, and how often it was repeated: {alerts:#?}");
+    assert_eq!(alerts.len(), 3, "one, how often it was repeated, and the reload: {alerts:#?}");
+    let (reloaded, alerts): (Vec<_>, Vec<_>) =
+        alerts.into_iter().partition(|alert| alert["kind"] == "Security Configuration");
+    assert_eq!(reloaded[0]["outcome"], "0");
     assert!(alerts.iter().all(|alert| alert["titles"][1] == "<EVIL&>" && alert["places"][1] == "127.0.0.1"));
     assert!(alerts[1]["description"].as_str().unwrap().contains("2 more times"), "{alerts:#?}");
     assert_eq!(alerts[0]["alerts"][0], alerts[0]["description"]);

@@ -81,7 +81,7 @@ impl Peer {
         let handler = Arc::clone(&memory) as Arc<dyn StoreHandler>;
         runtime.spawn(serve(
             vec![Listener { socket: listener, tls: None }],
-            Arc::new(config),
+            watch::channel(Arc::new(config)).1,
             handler,
             drained,
         ));

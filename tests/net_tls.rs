@@ -67,7 +67,7 @@ fn n36_strangers_are_refused_and_told_nothing_of_dicom() {
     let (node, authority, tls) = node(|_| ());
     let revoked = authority.certify("revoked.test");
     authority.revoke(&revoked);
-    tls.reload().unwrap();
+    tls.exchange(Tls::load(&authority.node_config()).unwrap());
     let cases = [
         ("none at all", None),
         ("expired", Some(authority.expired("old.test"))),
@@ -174,10 +174,10 @@ fn n36_certificates_are_exchanged_while_the_node_runs_and_bad_files_change_nothi
     assert!(is_accepted(&node, client()));
     authority.revoke(&certificate);
     assert!(is_accepted(&node, client()), "not read yet");
-    tls.reload().unwrap();
+    tls.exchange(Tls::load(&authority.node_config()).unwrap());
     assert!(!is_accepted(&node, client()));
     authority.spoil_key();
-    let error = tls.reload().unwrap_err().to_string();
+    let error = Tls::load(&authority.node_config()).err().unwrap().to_string();
     assert!(error.contains("node.tls.key") && error.contains("key.pem"), "{error}");
     assert!(is_accepted(&node, authority.client(Some(&authority.certify("mr1.test")), ALL)));
 }

@@ -104,6 +104,16 @@ impl Bench {
         self.process = Self::process(&self.folder);
     }
 
+    /// Says something else in the configuration, and has the node take it.
+    fn reload(&mut self, old: &str, new: &str) {
+        let path = self.folder.path().join("condenser.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(old), "{text}");
+        std::fs::write(&path, text.replace(old, new)).unwrap();
+        self.process.signal(Signal::HUP);
+        self.process.wait_for(&["configuration reloaded"]);
+    }
+
     fn send(&self, uids: &[&str]) {
         let mut requestor = self.process.connect();
         for uid in uids {
@@ -237,6 +247,29 @@ fn what_is_not_offered_is_not_accepted_and_strangers_do_not_come_in() {
     let bench = Bench::start("", "[[access]]\nfrom = ['127.0.0.1']\ncalling = ['ANOTHER']\n");
     let mut modality = bench.ask(&[], &["1.2.9.1"]).unwrap();
     assert_eq!(modality.says().unwrap()["accepted"], false);
+    bench.end();
+}
+
+#[test]
+fn p04_a_reload_begins_to_offer_it_and_finds_a_modality_that_has_moved() {
+    let mut bench = Bench::start("offer = false", "");
+    bench.send(&["1.2.9.1"]);
+    let Some(mut modality) = bench.ask(&[], &["1.2.9.1"]) else { return };
+    assert_eq!(modality.says().unwrap()["accepted"], false);
+    bench.reload("offer = false", "offer = true");
+    let committed = |same| (vec!["1.2.9.1".to_owned()], vec![], same);
+    let mut modality = bench.ask(&["--keep-open"], &["1.2.9.1"]).unwrap();
+    assert_eq!((modality.status().as_str(), modality.report()), ("0000", committed(true)));
+    bench.process.wait_for(&["commitment reported", "same_association=true"]);
+    let moved = free_port().to_string();
+    // What it is owed already is brought to where it is now.
+    let mut modality = bench.ask(&["--transaction", "2.25.79"], &["1.2.9.1"]).unwrap();
+    assert_eq!(modality.status(), "0000");
+    bench.process.wait_for(&["commitment report deferred", "transaction=2.25.79"]);
+    bench.reload(&format!(":{}'", bench.modality.clone()), &format!(":{moved}'"));
+    let mut modality = Modality::start(&["--listen", &moved], &[]).unwrap();
+    assert_eq!(modality.report(), committed(false));
+    bench.process.wait_for(&["commitment reported", "transaction=2.25.79"]);
     bench.end();
 }
 

@@ -65,7 +65,7 @@ pub fn run() -> ExitCode {
         }
     };
     exit_code(match cli.command {
-        Command::Serve(arguments) => serve::run(arguments),
+        Command::Serve(arguments) => serve::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Compress(arguments) => compress::run(&arguments),
         Command::DecodeForNode(arguments) => decode_for_node::run(&arguments),

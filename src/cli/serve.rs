@@ -24,7 +24,7 @@ Examples:
       and forward everything to an archive
   condenser serve --config /etc/condenser/condenser.toml
 
-A first SIGTERM or Ctrl-C lets running transfers end, a second one stops at once.";
+A first SIGTERM or Ctrl-C lets running transfers end, a second one stops at once. SIGHUP reads the file again.";
 
 /// What `serve` takes. Flags win over the file.
 #[derive(Debug, Args)]
@@ -60,31 +60,33 @@ pub(super) struct Arguments {
     durability: Option<Durability>,
 }
 
-pub(super) fn run(arguments: Arguments) -> Result<Outcome, CommandError> {
+pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
     let config = arguments.config()?;
     let _log = start_log(&config.log);
-    node::run(&config).map_err(|error| CommandError::Failed(error.to_string()))?;
+    let load = || arguments.config().map_err(|error| error.to_string());
+    node::run(&config, &load).map_err(|error| CommandError::Failed(error.to_string()))?;
     Ok(Outcome::Done)
 }
 
 impl Arguments {
-    fn config(self) -> Result<Config, CommandError> {
+    /// The configuration as file and flags say it now.
+    fn config(&self) -> Result<Config, CommandError> {
         let usage = |error: ConfigError| CommandError::Usage(error.to_string());
         let mut config = match &self.config {
             Some(path) => Config::load(path).map_err(usage)?,
             None => Config::default(),
         };
-        if let Some(title) = self.ae_title {
-            config.node.ae_title = title;
+        if let Some(title) = &self.ae_title {
+            config.node.ae_title.clone_from(title);
         }
         if !self.listen.is_empty() {
-            config.node.listen = self.listen;
+            config.node.listen.clone_from(&self.listen);
         }
         if !self.allow.is_empty() {
-            config.access.allow(self.allow);
+            config.access.allow(self.allow.clone());
         }
-        if let Some(path) = self.store {
-            config.store.path = path;
+        if let Some(path) = &self.store {
+            config.store.path.clone_from(path);
         }
         if let Some(to) = self.to {
             config.compress.to = to;

@@ -12,13 +12,13 @@ use crate::dicom::DataSetError;
 use crate::net::{EventReport, Status};
 use crate::queue::{Delivery, DeliveryId, Queue, QueueError, Reference, Settlement};
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 /// What was asked for and not reported yet, by Transaction UID.
 #[derive(Debug)]
 pub struct Commitments {
-    peers: Vec<PeerConfig>,
+    peers: RwLock<Vec<PeerConfig>>,
     asked: Mutex<Vec<Asked>>,
 }
 
@@ -52,7 +52,12 @@ const MOST_ASKED: usize = 1000;
 impl Commitments {
     /// Nothing asked for yet.
     pub fn new(peers: &[PeerConfig]) -> Self {
-        Self { peers: peers.to_vec(), asked: Mutex::default() }
+        Self { peers: RwLock::new(peers.to_vec()), asked: Mutex::default() }
+    }
+
+    /// The settings of peers from now on.
+    pub fn exchange(&self, peers: &[PeerConfig]) {
+        *self.peers.write().unwrap_or_else(PoisonError::into_inner) = peers.to_vec();
     }
 
     /// A new transaction for these deliveries to one peer: its UID, and the data set of the request in Implicit VR Little
@@ -95,7 +100,8 @@ impl Commitments {
             let place = all.iter().position(|asked| asked.transaction == transaction);
             all.remove(place.ok_or(ReportError::UnknownTransaction)?)
         };
-        let Some(config) = self.peers.iter().find(|config| config.name == asked.peer) else {
+        let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(config) = peers.iter().find(|config| config.name == asked.peer) else {
             return Err(ReportError::UnknownTransaction);
         };
         // What the report does not mention is asked for again when it is due.

@@ -11,7 +11,7 @@ use crate::net::RequestorOptions;
 use crate::queue::Queue;
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -74,10 +74,20 @@ impl Couriers {
         Ok(couriers)
     }
 
+    /// Asks all couriers to end: each one does when the instance on its way has its answer.
+    pub fn ask_to_end(&self) {
+        self.ending.ask();
+    }
+
+    /// Whether all of them have ended.
+    pub fn have_ended(&self) -> bool {
+        matches!(self.running.try_recv(), Err(TryRecvError::Disconnected))
+    }
+
     /// Asks all couriers to end and waits for them: each one ends when the instance on its way has its answer. Whether all
     /// have ended in time. What is still on its way then is sent again by the next process.
     pub fn stop(self, at_most: Duration) -> bool {
-        self.ending.ask();
+        self.ask_to_end();
         matches!(self.running.recv_timeout(at_most), Err(RecvTimeoutError::Disconnected))
     }
 }

@@ -23,15 +23,14 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 /// The provider of a node.
 #[derive(Debug)]
 pub struct Provider {
-    config: CommitmentConfig,
-    peers: Vec<PeerConfig>,
+    settings: RwLock<Arc<Settings>>,
     /// Where transactions are written down, and whether that survives a loss of power.
     database: (PathBuf, bool),
     transactions: Mutex<Option<Arc<Transactions>>>,
@@ -40,6 +39,24 @@ pub struct Provider {
     /// The AE titles that are being reported to.
     busy: Mutex<HashSet<String>>,
     ending: Ending,
+}
+
+/// What may be exchanged while the provider works.
+#[derive(Debug)]
+struct Settings {
+    config: CommitmentConfig,
+    peers: Vec<PeerConfig>,
+}
+
+impl Settings {
+    fn new(config: &CommitmentConfig, peers: &[PeerConfig]) -> Arc<Self> {
+        Arc::new(Self { config: config.clone(), peers: peers.to_vec() })
+    }
+
+    /// Where an AE title is reached.
+    fn peer(&self, ae_title: &str) -> Option<&PeerConfig> {
+        self.peers.iter().find(|peer| peer.ae_title.trim() == ae_title.trim())
+    }
 }
 
 /// A request that was written down.
@@ -116,14 +133,22 @@ impl Provider {
             transactions.recover()?;
         }
         Ok(Self {
-            config: config.clone(),
-            peers: peers.to_vec(),
+            settings: RwLock::new(Settings::new(config, peers)),
             database: (database, durable),
             transactions: Mutex::new(known.map(Arc::new)),
             ways_back: Mutex::default(),
             busy: Mutex::default(),
             ending: Ending::default(),
         })
+    }
+
+    /// The settings from now on; of what was promised before as well.
+    pub fn exchange(&self, config: &CommitmentConfig, peers: &[PeerConfig]) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Settings::new(config, peers);
+    }
+
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Writes a request down, durably: from now on its peer is owed a report. `calling` is its AE title, and `called` the one
@@ -148,7 +173,7 @@ impl Provider {
             received: SystemTime::now(),
             attempts: 0,
         };
-        let may_use_the_same = !self.config.same_association.is_zero();
+        let may_use_the_same = !self.settings().config.same_association.is_zero();
         let grace = if may_use_the_same { GRACE } else { Duration::ZERO };
         match self.opened()?.begin(&owed, grace)? {
             Begun::Yes => {}
@@ -236,7 +261,7 @@ impl Provider {
         if transaction.outcome.is_some() {
             return Ok(Some(transaction));
         }
-        let patient = age(&transaction) < self.config.within;
+        let patient = age(&transaction) < self.settings().config.within;
         match evidence.judge(&transaction.references, patient) {
             Ok(Some(outcome)) => {
                 let outcome: Vec<_> = outcome.iter().map(|reason| reason.map(|status| status.0)).collect();
@@ -271,7 +296,8 @@ impl Provider {
             }
         }
         let Some(first) = rest.first() else { return Ok(()) };
-        let Some(peer) = self.peer(&first.calling) else {
+        let settings = self.settings();
+        let Some(peer) = settings.peer(&first.calling) else {
             let nowhere = |transaction: &Transaction| Err(NotTaken::Nowhere(transaction.calling.clone()));
             return rest.iter().try_for_each(|transaction| settle(transaction, nowhere(transaction), false));
         };
@@ -300,8 +326,9 @@ impl Provider {
     /// Reports over the association by which the request came, where that is to be used and lasts; what the peer answers.
     fn report_back(&self, transaction: &Transaction) -> Option<Status> {
         let (reporter, since) = lock(&self.ways_back).get(&transaction.uid).cloned()?;
-        let in_time = since.elapsed() <= self.config.same_association;
-        if !reporter.is_open() || !in_time && self.peer(&transaction.calling).is_some() {
+        let settings = self.settings();
+        let in_time = since.elapsed() <= settings.config.same_association;
+        if !reporter.is_open() || !in_time && settings.peer(&transaction.calling).is_some() {
             return None;
         }
         let (event_type, data_set) =
@@ -328,7 +355,8 @@ impl Provider {
             Ok(status) => NotTaken::Refused(status),
             Err(error) => error,
         };
-        let retry = &self.config.retry;
+        let settings = self.settings();
+        let retry = &settings.config.retry;
         if age(transaction) >= retry.window {
             let error = error.to_string();
             transactions.finish(&transaction.uid, Some(&error))?;
@@ -346,11 +374,6 @@ impl Provider {
         transactions.put_off(&transaction.uid, after, &error)?;
         evidence.happened(CommitmentEvent::Deferred { transaction, after, error: &error });
         Ok(())
-    }
-
-    /// Where an AE title is reached.
-    fn peer(&self, ae_title: &str) -> Option<&PeerConfig> {
-        self.peers.iter().find(|peer| peer.ae_title.trim() == ae_title.trim())
     }
 
     /// The database, made by the first who needs it.

@@ -113,11 +113,11 @@ async fn converse(
     }
     let calling = String::from_utf8_lossy(request.calling()).into_owned();
     let places = (
-        common.associations.try_acquire(),
+        common.associations.take(&()),
         common.of_address.take(&connection.peer.ip()),
         common.of_calling.take(&calling),
     );
-    let (Ok(_permit), Some(_of_address), Some(_of_calling)) = places else {
+    let (Some(_of_all), Some(_of_address), Some(_of_calling)) = places else {
         return (stream, Outcome::Rejected(Rejection::LocalLimitExceeded));
     };
     let acceptance = match write_acceptance(&request, &contexts, config.max_pdu) {

@@ -7,9 +7,8 @@ use super::received::Budget;
 use super::shares::Shares;
 use std::net::IpAddr;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 
-/// Settings, the handler, and what is shared out among connections.
+/// Settings, the handler, and what is shared out among connections. New settings make a new one, which shares the rest.
 pub(super) struct Common {
     /// The settings.
     pub(super) config: Arc<Config>,
@@ -17,8 +16,8 @@ pub(super) struct Common {
     pub(super) handler: Arc<dyn StoreHandler>,
     /// The memory for data sets.
     pub(super) memory: Arc<Budget>,
-    /// One permit for each association that there may be.
-    pub(super) associations: Semaphore,
+    /// All associations.
+    pub(super) associations: Arc<Shares<()>>,
     /// The associations of each address.
     pub(super) of_address: Arc<Shares<IpAddr>>,
     /// The associations of each calling AE title.

@@ -9,11 +9,11 @@ use super::received::Budget;
 use super::shares::{Share, Shares};
 use super::tls::Tls;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -33,24 +33,28 @@ pub struct Listener {
 /// An association between two messages is aborted as soon as `drain` is true; one within a message, or whose instance
 /// is being stored, has `deadlines.drain` to end it. New requests are rejected as "temporary congestion" meanwhile.
 /// Returns when all connections are closed. If the sender of `drain` is dropped, the end is never asked for.
+///
+/// `settings` may be exchanged: connections that come from then on are served by the new one.
 pub async fn serve(
     listeners: Vec<Listener>,
-    config: Arc<Config>,
+    settings: watch::Receiver<Arc<Config>>,
     handler: Arc<dyn StoreHandler>,
     mut drain: watch::Receiver<bool>,
 ) {
     let (end, ended) = watch::channel(None);
+    let config = Arc::clone(&settings.borrow());
     let listening = Arc::new(Listening {
-        common: Arc::new(Common {
+        common: Mutex::new(Arc::new(Common {
             memory: Budget::new(config.limits.memory),
-            associations: Semaphore::new(config.limits.associations),
+            associations: Shares::new(config.limits.associations),
             of_address: Shares::new(config.limits.associations_per_address),
             of_calling: Shares::new(config.limits.associations_per_calling),
             config: Arc::clone(&config),
             handler,
             drain: ended,
-        }),
-        connections: Arc::new(Semaphore::new(config.limits.connections)),
+        })),
+        settings: settings.clone(),
+        connections: Shares::new(config.limits.connections),
         of_address: Shares::new(config.limits.connections_per_address),
         last_id: AtomicU64::new(0),
     });
@@ -63,7 +67,7 @@ pub async fn serve(
     };
     tokio::select! {
         () = asked => {
-            end.send_replace(Some(Instant::now() + config.deadlines.drain));
+            end.send_replace(Some(Instant::now() + settings.borrow().deadlines.drain));
         }
         // Only when there are no listeners at all, or a bug ended them.
         () = async { while listeners.join_next().await.is_some() {} } => (),
@@ -73,8 +77,9 @@ pub async fn serve(
 
 /// What the listeners have in common.
 struct Listening {
-    common: Arc<Common>,
-    connections: Arc<Semaphore>,
+    common: Mutex<Arc<Common>>,
+    settings: watch::Receiver<Arc<Config>>,
+    connections: Arc<Shares<()>>,
     of_address: Arc<Shares<IpAddr>>,
     last_id: AtomicU64,
 }
@@ -82,14 +87,14 @@ struct Listening {
 impl Listening {
     /// Accepts on one socket until the node stops and the connections that came by it are closed.
     async fn listen(self: Arc<Self>, listener: Listener) {
-        let mut drain: Drain = self.common.drain.clone();
+        let mut drain: Drain = self.common().drain.clone();
         let mut tasks = JoinSet::new();
         loop {
             tokio::select! {
                 accepted = listener.socket.accept() => match accepted {
                     Ok((stream, peer)) => self.admit(stream, peer, &listener, &mut tasks),
                     Err(error) => {
-                        self.common.handler.accept_failed(&error);
+                        self.common().handler.accept_failed(&error);
                         sleep(AFTER_FAILURE).await;
                     }
                 },
@@ -120,9 +125,10 @@ impl Listening {
     fn admit(&self, stream: TcpStream, peer: SocketAddr, listener: &Listener, tasks: &mut JoinSet<()>) {
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
-        match self.place(peer.ip()) {
+        let common = self.common();
+        match self.place(&common, peer.ip()) {
             Ok(place) => {
-                let (common, tls) = (Arc::clone(&self.common), listener.tls.clone());
+                let tls = listener.tls.clone();
                 tasks.spawn(async move {
                     let connection = attend(Arc::clone(&common), stream, tls, peer, id).await;
                     // Whoever is told that it is closed may count on its place being free.
@@ -130,7 +136,7 @@ impl Listening {
                     common.handler.closed(&connection);
                 });
             }
-            Err(outcome) => self.common.handler.closed(&Connection {
+            Err(outcome) => common.handler.closed(&Connection {
                 id,
                 peer,
                 certificate: None,
@@ -145,18 +151,43 @@ impl Listening {
     }
 
     /// A place for a connection from an address.
-    fn place(&self, address: IpAddr) -> Result<Place, Outcome> {
-        if !self.common.config.access.knows(address) {
+    fn place(&self, common: &Common, address: IpAddr) -> Result<Place, Outcome> {
+        if !common.config.access.knows(address) {
             return Err(Outcome::Unknown);
         }
         let of_address = self.of_address.take(&address).ok_or(Outcome::TurnedAway)?;
-        let permit = Arc::clone(&self.connections).try_acquire_owned().map_err(|_| Outcome::TurnedAway)?;
-        Ok(Place { _permit: permit, _of_address: of_address })
+        let of_all = self.connections.take(&()).ok_or(Outcome::TurnedAway)?;
+        Ok(Place { _of_all: of_all, _of_address: of_address })
+    }
+
+    /// What a connection that comes now has in common with others, by the settings that are in force now.
+    fn common(&self) -> Arc<Common> {
+        let config = Arc::clone(&self.settings.borrow());
+        let mut common = self.common.lock().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&common.config, &config) {
+            let limits = &config.limits;
+            common.memory.set_most(limits.memory);
+            common.associations.set_most(limits.associations);
+            common.of_address.set_most(limits.associations_per_address);
+            common.of_calling.set_most(limits.associations_per_calling);
+            self.connections.set_most(limits.connections);
+            self.of_address.set_most(limits.connections_per_address);
+            *common = Arc::new(Common {
+                config,
+                handler: Arc::clone(&common.handler),
+                memory: Arc::clone(&common.memory),
+                associations: Arc::clone(&common.associations),
+                of_address: Arc::clone(&common.of_address),
+                of_calling: Arc::clone(&common.of_calling),
+                drain: common.drain.clone(),
+            });
+        }
+        Arc::clone(&common)
     }
 }
 
 /// What a connection holds for as long as it lasts.
 struct Place {
-    _permit: OwnedSemaphorePermit,
+    _of_all: Share<()>,
     _of_address: Share<IpAddr>,
 }

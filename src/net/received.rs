@@ -77,7 +77,8 @@ impl Source for ReceivedBytes {
 /// How much memory all received data sets together may still take.
 #[derive(Debug)]
 pub(super) struct Budget {
-    free: AtomicU64,
+    most: AtomicU64,
+    used: AtomicU64,
 }
 
 /// A part of a budget that is in use until it is dropped.
@@ -90,13 +91,18 @@ pub(super) struct Share {
 impl Budget {
     /// A budget of so many bytes, all of them free.
     pub(super) fn new(bytes: u64) -> Arc<Budget> {
-        Arc::new(Budget { free: AtomicU64::new(bytes) })
+        Arc::new(Budget { most: AtomicU64::new(bytes), used: AtomicU64::new(0) })
+    }
+
+    /// Of so many bytes from now on; what is used beyond that stays used until it is given back.
+    pub(super) fn set_most(&self, bytes: u64) {
+        self.most.store(bytes, Ordering::Relaxed);
     }
 
     /// How many bytes nobody holds.
     #[cfg(test)]
     pub(super) fn free(&self) -> u64 {
-        self.free.load(Ordering::Relaxed)
+        self.most.load(Ordering::Relaxed).saturating_sub(self.used.load(Ordering::Relaxed))
     }
 
     /// A share of nothing, that can grow.
@@ -109,11 +115,10 @@ impl Share {
     /// Takes `more` bytes from the budget, or nothing and `false` when they are not free.
     #[must_use]
     pub(super) fn grow(&mut self, more: u64) -> bool {
-        let taken = self
-            .budget
-            .free
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |free| free.checked_sub(more))
-            .is_ok();
+        let Budget { most, used } = &*self.budget;
+        let most = most.load(Ordering::Relaxed);
+        let with_more = |used: u64| used.checked_add(more).filter(|used| *used <= most);
+        let taken = used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, with_more).is_ok();
         if taken {
             self.bytes += more;
         }
@@ -123,7 +128,7 @@ impl Share {
     /// Gives back what goes beyond `bytes`.
     pub(super) fn shrink(&mut self, bytes: u64) {
         let spare = self.bytes.saturating_sub(bytes);
-        self.budget.free.fetch_add(spare, Ordering::Relaxed);
+        self.budget.used.fetch_sub(spare, Ordering::Relaxed);
         self.bytes -= spare;
     }
 }

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Who holds how many. There are never more entries than things that are held.
 #[derive(Debug)]
 pub(super) struct Shares<K> {
-    most: usize,
+    most: AtomicUsize,
     held: Mutex<HashMap<K, usize>>,
 }
 
@@ -21,14 +22,19 @@ pub(super) struct Share<K: Eq + Hash> {
 impl<K: Eq + Hash + Clone> Shares<K> {
     /// Of which each holder may have `most` at a time.
     pub(super) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, held: Mutex::default() })
+        Arc::new(Self { most: AtomicUsize::new(most), held: Mutex::default() })
+    }
+
+    /// Of which each holder may have `most` from now on; what is held more stays held.
+    pub(super) fn set_most(&self, most: usize) {
+        self.most.store(most, Ordering::Relaxed);
     }
 
     /// One more for a holder, unless it has all that it may have.
     pub(super) fn take(self: &Arc<Self>, holder: &K) -> Option<Share<K>> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let count = held.entry(holder.clone()).or_insert(0);
-        if *count >= self.most {
+        if *count >= self.most.load(Ordering::Relaxed) {
             return None;
         }
         *count += 1;
@@ -58,6 +64,9 @@ mod tests {
         let first = [shares.take(&"a"), shares.take(&"a")];
         assert!(first.iter().all(Option::is_some));
         assert!(shares.take(&"a").is_none());
+        shares.set_most(1);
+        assert!(shares.take(&"a").is_none(), "what is held more stays held");
+        shares.set_most(2);
         let other = shares.take(&"b");
         assert!(other.is_some());
         drop(first);

@@ -64,7 +64,6 @@ pub enum TlsError {
 
 /// What the node says of itself and whom it believes; may be exchanged while it runs.
 pub struct Tls {
-    config: TlsConfig,
     now: RwLock<Arc<ServerConfig>>,
 }
 
@@ -74,17 +73,13 @@ impl Tls {
     /// # Errors
     /// [`TlsError`], which names the key and the file.
     pub fn load(config: &TlsConfig) -> Result<Tls, TlsError> {
-        Ok(Tls { config: config.clone(), now: RwLock::new(server_config(config)?) })
+        Ok(Tls { now: RwLock::new(server_config(config)?) })
     }
 
-    /// Reads the files again, for connections that come from now on.
-    ///
-    /// # Errors
-    /// [`TlsError`]; everything stays as it was.
-    pub fn reload(&self) -> Result<(), TlsError> {
-        let new = server_config(&self.config)?;
+    /// Says and believes what `new` does, for connections that come from now on.
+    pub fn exchange(&self, new: Tls) {
+        let new = new.now.into_inner().unwrap_or_else(PoisonError::into_inner);
         *self.now.write().unwrap_or_else(PoisonError::into_inner) = new;
-        Ok(())
     }
 
     /// For the next connection.

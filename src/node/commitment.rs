@@ -3,23 +3,42 @@
 
 use super::journey::Node;
 use crate::dicom::FileMeta;
-use crate::forward::{After, CommitmentEvent, Evidence, answer_to_request};
+use crate::forward::{After, CommitmentEvent, Evidence, Provider, Providing, answer_to_request};
 use crate::net::{Association, CommitmentRequest, Status, StoreAnswer};
 use crate::observe::Escaped;
 use crate::queue::{Delivery, PassedOn, QueueError, Reference, Selection, State};
 use crate::store::{Soundness, StoreError};
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// No instance has more peers.
 const MOST_PEERS: usize = 1000;
 /// So many instances of a report are named in the log, of those that are not committed.
 const MOST_NAMED: usize = 20;
+/// So many instances are known by where they lie, some 300 bytes each.
+const RECENT: usize = 50_000;
+
+/// Lets a provider work off what it owes.
+///
+/// # Errors
+/// When the system gives no more threads.
+pub(super) fn start_provider(provider: &Arc<Provider>, node: &Arc<Node>) -> io::Result<Providing> {
+    let evidence = Arc::clone(node) as Arc<dyn Evidence>;
+    provider.start(&evidence)
+}
 
 impl Node {
+    /// Offers Storage Commitment from now on.
+    pub(super) fn begin_commitment(&self, provider: Arc<Provider>) {
+        self.recent.remember(RECENT);
+        self.offer.begin(provider);
+    }
+
     /// Promises a report to a peer that asks for Storage Commitment.
     pub(super) fn promise(&self, association: &Association, request: CommitmentRequest) -> StoreAnswer {
-        let Some(provider) = &self.provider else { return Status::UNRECOGNIZED_OPERATION.into() };
+        let Some(provider) = self.offer.provider() else { return Status::UNRECOGNIZED_OPERATION.into() };
         let (id, address, peer) = (association.id, association.peer, Escaped(&association.calling));
         match provider.promise(&association.calling, &association.called, request) {
             Ok(promised) => {
@@ -39,7 +58,7 @@ impl Node {
 
     /// The deliveries of each instance.
     fn deliveries_of(&self, references: &[Reference]) -> Result<Vec<Vec<Delivery>>, QueueError> {
-        let Some(queue) = &self.queue else { return Ok(vec![Vec::new(); references.len()]) };
+        let Some(queue) = self.queue() else { return Ok(vec![Vec::new(); references.len()]) };
         let of = |reference: &Reference| {
             let sop_instance = Some(reference.sop_instance.clone());
             queue.list(&Selection { sop_instance, ..Selection::default() }, None, MOST_PEERS)
@@ -49,7 +68,8 @@ impl Node {
 
     /// Whether an instance has not come as far yet as is asked for.
     fn is_on_its_way(&self, deliveries: &[Delivery]) -> bool {
-        let has_come = |delivery: &Delivery| match self.demand.after {
+        let after = self.offer.demand().after;
+        let has_come = |delivery: &Delivery| match after {
             After::Stored => true,
             After::Forwarded => matches!(delivery.state, State::Sent | State::Delivered),
             // A peer that is not asked to commit has done all that can be had of it.
@@ -122,15 +142,16 @@ impl Node {
 
     /// Where there is no file, peers may have the instance: retention has removed it because they do.
     fn reason_without_file(&self, reference: &Reference) -> Result<Option<Status>, QueueError> {
-        let passed_on = match &self.queue {
+        let passed_on = match self.queue() {
             Some(queue) => queue.passed_on(&reference.sop_instance)?,
             None => None,
         };
         let Some(PassedOn { sop_class, peers }) = passed_on else {
             return Ok(Some(Status::NO_SUCH_SOP_INSTANCE));
         };
-        let committed = !peers.is_empty() && peers.iter().all(|peer| self.demand.committing.contains(peer));
-        Ok(match (committed || self.demand.after == After::Forwarded, sop_class == reference.sop_class) {
+        let demand = self.offer.demand();
+        let committed = !peers.is_empty() && peers.iter().all(|peer| demand.committing.contains(peer));
+        Ok(match (committed || demand.after == After::Forwarded, sop_class == reference.sop_class) {
             (false, _) => Some(Status::NO_SUCH_SOP_INSTANCE),
             (true, false) => Some(Status::CLASS_INSTANCE_CONFLICT),
             (true, true) => None,

@@ -63,7 +63,7 @@ pub fn open_queue(tree: &Tree, config: &Config) -> Result<Option<Arc<dyn Queue>>
 }
 
 /// Says what waits for each peer, and whom nobody will deliver to.
-fn report(queue: &dyn Queue, config: &Config) -> Result<(), QueueError> {
+pub(super) fn report(queue: &dyn Queue, config: &Config) -> Result<(), QueueError> {
     let mut waiting: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for count in queue.counts()? {
         waiting.entry(count.peer).or_default().push(format!("{} {}", count.deliveries, count.state.name()));
@@ -80,6 +80,17 @@ fn report(queue: &dyn Queue, config: &Config) -> Result<(), QueueError> {
 }
 
 impl Node {
+    /// The queue of deliveries, where there is one.
+    pub(super) fn queue(&self) -> Option<&Arc<dyn Queue>> {
+        self.queue.get()
+    }
+
+    /// Has deliveries from now on.
+    pub(super) fn begin_queue(&self, queue: Arc<dyn Queue>) {
+        // It was asked before whether there is one, by the only one who begins any.
+        let _ = self.queue.set(queue);
+    }
+
     /// Writes down whom an instance is to be delivered to. Returns how many of these deliveries are new.
     pub(super) fn enqueue(
         &self,
@@ -90,7 +101,7 @@ impl Node {
         if decision.forward.is_empty() {
             return Ok(0);
         }
-        let queue = self.queue.as_ref().ok_or(Failure::NoQueue)?;
+        let queue = self.queue().ok_or(Failure::NoQueue)?;
         let instance = self.to_deliver(arrival, label)?;
         Ok(queue.enqueue(&instance, &decision.forward, decision.priority)?)
     }
@@ -139,8 +150,8 @@ impl Depot for Node {
     }
 
     fn decoding(&self) -> Option<Arc<dyn DecodeElsewhere>> {
-        let compress = &self.rules.inherited().compress;
-        self.decoding.is_possible().then(|| self.decoding.of_instance(compress))
+        let rules = self.rules.now();
+        self.decoding.is_possible().then(|| self.decoding.of_instance(&rules.inherited().compress))
     }
 
     fn begins(&self, at: &Destination<'_>, delivery: &Delivery) {

@@ -45,7 +45,7 @@ impl StoreHandler for Node {
     }
 
     fn event_reported(&self, association: &Association, report: &EventReport) -> StoreAnswer {
-        let Some(queue) = &self.queue else { return Status::UNRECOGNIZED_OPERATION.into() };
+        let Some(queue) = self.queue() else { return Status::UNRECOGNIZED_OPERATION.into() };
         match self.commitments.reported(report, queue.as_ref(), self) {
             Ok(()) => Status::SUCCESS.into(),
             Err(error) => {
@@ -72,6 +72,7 @@ impl StoreHandler for Node {
     }
 
     fn opened(&self, association: &Association) {
+        self.rules.begin(association.id);
         let accepted = association.contexts.iter().filter(|context| context.result.is_ok()).count();
         tracing::info!(
             association = association.id, address = %association.peer, peer = %Escaped(&association.calling),
@@ -82,6 +83,7 @@ impl StoreHandler for Node {
     }
 
     fn closed(&self, connection: &Connection) {
+        self.rules.end(connection.id);
         self.audit_end(connection);
         let peer = connection.association.as_ref().map(|association| association.calling.as_str());
         let peer = Escaped(peer.or(connection.calling.as_deref()).unwrap_or("-"));

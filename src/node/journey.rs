@@ -1,15 +1,16 @@
 //! The journey of one instance, from received bytes to a durable file and the deliveries that are due of it.
 
 use super::decoding::Decoding;
-use super::demand::Demand;
 use super::in_hand::InHand;
+use super::offer::Offer;
 use super::recent::Recent;
+use super::rules_in_force::RulesInForce;
 use super::scan::Scanned;
 use super::status::Failure;
 use crate::audit::Trail;
 use crate::codec::{self, Chosen, CompressError, Lossy, Reason, Recompress};
 use crate::dicom::{FileMeta, Limits, Source, Tag, TransferSyntax, Uid, in_pieces};
-use crate::forward::{Commitments, Provider};
+use crate::forward::Commitments;
 use crate::net::Received;
 use crate::observe::Counters;
 use crate::queue::Queue;
@@ -18,20 +19,19 @@ use crate::store::{Digest, Draft, Identity, Receipt, ReceiptOutcome, Stored, Tre
 use std::borrow::Cow;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The parts that a journey passes through.
 pub struct Node {
     pub(super) tree: Arc<Tree>,
-    pub(super) queue: Option<Arc<dyn Queue>>,
-    pub(super) rules: Rules,
+    pub(super) queue: OnceLock<Arc<dyn Queue>>,
+    pub(super) rules: RulesInForce,
     pub(super) limits: Limits,
     pub(super) decoding: Arc<Decoding>,
     pub(super) counters: Counters,
     pub(super) in_hand: InHand,
     pub(super) commitments: Arc<Commitments>,
-    pub(super) provider: Option<Arc<Provider>>,
-    pub(super) demand: Demand,
+    pub(super) offer: Offer,
     pub(super) recent: Recent,
     /// The AE title of the node.
     pub(super) ae_title: String,
@@ -94,7 +94,8 @@ impl Node {
         let identity = scanned.identity(received)?;
         let digest = Digest::of(scanned.transfer_syntax.uid, &received.data_set).map_err(Failure::Spool)?;
         let _held = self.in_hand.take(&digest);
-        let decision = self.decide(&scanned, received)?;
+        let rules = self.rules.of(received.association.id);
+        let decision = decide(&rules, &scanned, received)?;
         let mut label = Label { identity: &identity, digest, received: scanned.transfer_syntax };
         let derived = self.derived(&decision.compress, &label)?;
         let mut arrival = match self.tree.find(&under(&identity, derived.as_ref()), &digest)? {
@@ -151,22 +152,22 @@ impl Node {
         }
         Ok(self.tree.derived_from(&label.identity.sop_instance, &label.digest)?)
     }
+}
 
-    /// What is to be done with the instance.
-    fn decide(&self, scanned: &Scanned<'_>, received: &Received) -> Result<&Decision, Failure> {
-        let association = &received.association;
-        let facts = Facts {
-            calling: &association.calling,
-            called: &association.called,
-            from: Some(association.peer.ip()),
-            sop_class: &received.sop_class.text,
-            transfer_syntax: received.transfer_syntax.uid,
-            modality: &scanned.text(Tag::MODALITY)?,
-            station_name: &scanned.text(Tag::STATION_NAME)?,
-            body_part: &scanned.text(Tag::BODY_PART_EXAMINED)?,
-        };
-        Ok(self.rules.decide(&facts))
-    }
+/// What is to be done with the instance.
+fn decide<'r>(rules: &'r Rules, scanned: &Scanned<'_>, received: &Received) -> Result<&'r Decision, Failure> {
+    let association = &received.association;
+    let facts = Facts {
+        calling: &association.calling,
+        called: &association.called,
+        from: Some(association.peer.ip()),
+        sop_class: &received.sop_class.text,
+        transfer_syntax: received.transfer_syntax.uid,
+        modality: &scanned.text(Tag::MODALITY)?,
+        station_name: &scanned.text(Tag::STATION_NAME)?,
+        body_part: &scanned.text(Tag::BODY_PART_EXAMINED)?,
+    };
+    Ok(rules.decide(&facts))
 }
 
 /// Writes the condensed instance into the draft. The inner error is why it stays as it came: there is nothing to condense

@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The files of the latest instances, by SOP Instance UID.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Recent {
-    most: usize,
+    most: AtomicUsize,
     known: Mutex<Known>,
 }
 
@@ -21,14 +22,15 @@ struct Known {
 const MOST_FILES: usize = 16;
 
 impl Recent {
-    /// Of `most` instances.
-    pub(super) fn new(most: usize) -> Self {
-        Self { most, known: Mutex::default() }
+    /// Remembers so many from now on; none before this was called.
+    pub(super) fn remember(&self, most: usize) {
+        self.most.store(most, Ordering::Relaxed);
     }
 
     /// Remembers a file, by its path below the store's folder.
     pub(super) fn insert(&self, sop_instance: &str, file: &Path) {
-        if self.most == 0 {
+        let most = self.most.load(Ordering::Relaxed);
+        if most == 0 {
             return;
         }
         let mut known = self.lock();
@@ -38,7 +40,7 @@ impl Recent {
             }
             return;
         }
-        if known.order.len() >= self.most
+        if known.order.len() >= most
             && let Some(oldest) = known.order.pop_front()
         {
             known.files.remove(&oldest);
@@ -64,14 +66,15 @@ mod tests {
 
     #[test]
     fn the_latest_are_known_with_all_their_files_and_older_ones_are_not() {
-        let recent = Recent::new(2);
+        let recent = Recent::default();
+        recent.remember(2);
         for (uid, file) in [("1.1", "a"), ("1.2", "b"), ("1.2", "c"), ("1.2", "b"), ("1.3", "d")] {
             recent.insert(uid, Path::new(file));
         }
         assert!(recent.files("1.1").is_empty());
         assert_eq!(recent.files("1.2"), [Path::new("b"), Path::new("c")]);
         assert_eq!(recent.files("1.3"), [Path::new("d")]);
-        let none = Recent::new(0);
+        let none = Recent::default();
         none.insert("1.1", Path::new("a"));
         assert!(none.files("1.1").is_empty());
     }

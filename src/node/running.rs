@@ -1,69 +1,40 @@
 //! From configuration to parts, from parts to a running node, and to an orderly end.
 
+use super::commitment::start_provider;
 use super::decoding::Decoding;
-use super::deliveries::{NoQueue, open_queue};
-use super::demand::Demand;
+use super::deliveries::open_queue;
 use super::in_hand::InHand;
 use super::journey::Node;
+use super::offer::{Offer, open_provider};
+use super::peers::Peers;
 use super::recent::Recent;
+use super::reload::{Load, Reloading};
 use super::retention::Retention;
-use crate::audit::{Alarm, AuditError, Fact, Trail};
+use super::rules_in_force::RulesInForce;
+use super::run_error::RunError;
+use crate::audit::Trail;
 use crate::config::Config;
 use crate::dicom::Limits;
-use crate::forward::{Commitments, Couriers, Depot, Evidence, Provider, Providing};
-use crate::net::{Listener, StoreHandler, Tls, TlsError, serve};
-use crate::observe::{Counters, Escaped};
-use crate::queue::{Queue, QueueError};
-use crate::store::{Durability, StoreError, Tree};
+use crate::forward::{Commitments, Providing};
+use crate::net::{Listener, StoreHandler, Tls, serve};
+use crate::observe::Counters;
+use crate::queue::Queue;
+use crate::store::Tree;
 use sd_notify::NotifyState;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
-/// So many instances are known by where they lie, some 300 bytes each.
-const RECENT: usize = 50_000;
-
-/// Why a node did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The store is not usable.
-    #[error("the store cannot be used: {0}")]
-    Store(#[from] StoreError),
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {error}{}", way_out(error))]
-    Listen {
-        /// The address as configured.
-        address: SocketAddr,
-        /// The operating system's answer.
-        error: io::Error,
-    },
-    /// The queue of deliveries is not usable.
-    #[error("no delivery can be queued: {0}")]
-    Queue(#[from] NoQueue),
-    /// The transactions of Storage Commitment are not usable.
-    #[error("Storage Commitment cannot be offered: {}", without_transactions(.0))]
-    Commitment(QueueError),
-    /// There is no audit trail, and one is wanted.
-    #[error("{0}")]
-    Audit(#[from] AuditError),
-    /// TLS cannot be spoken.
-    #[error("{0}")]
-    Tls(#[from] TlsError),
-    /// The runtime or the signal handlers cannot be set up.
-    #[error("cannot start: {0}")]
-    Start(#[from] io::Error),
-}
-
-/// Runs a node until SIGTERM or SIGINT, then lets what is under way end. A second signal ends it at once.
+/// Runs a node until SIGTERM or SIGINT, then lets what is under way end. A second signal ends it at once. At SIGHUP the
+/// configuration becomes what `load` gives then.
 ///
 /// # Errors
 /// [`RunError`] when it cannot start. Once it listens, nothing but a signal ends it.
-pub fn run(config: &Config) -> Result<(), RunError> {
+pub fn run(config: &Config, load: &Load<'_>) -> Result<(), RunError> {
     let tree = Tree::open(&config.store)?;
     let opening = tree.opening();
     tracing::info!(
@@ -75,12 +46,15 @@ pub fn run(config: &Config) -> Result<(), RunError> {
         tracing::warn!(store = %config.store.path.display(), warning, "durability is doubtful");
     }
     let queue = open_queue(&tree, config)?;
-    let provider = provider(config).map_err(RunError::Commitment)?;
+    let provider = open_provider(config).map_err(RunError::Commitment)?;
     let audit = Trail::start(&config.audit, &config.node.ae_title)?;
-    let node = Arc::new(Node { audit, ..Node::new(tree, config, queue.clone()) }.providing(provider));
+    let node = Arc::new(Node { audit, ..Node::new(tree, config, queue) });
+    if let Some(provider) = provider {
+        node.begin_commitment(provider);
+    }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
-    let attended = runtime.block_on(attend(config, &node, queue));
+    let attended = runtime.block_on(attend(config, load, &node));
     if let Some(audit) = &node.audit
         && !audit.stop(AUDIT_END)
     {
@@ -105,30 +79,20 @@ impl Node {
     pub fn new(tree: Tree, config: &Config, queue: Option<Arc<dyn Queue>>) -> Self {
         let limits = Limits::default();
         let commitments = Arc::new(Commitments::new(&config.peer));
-        let committing = config.peer.iter().filter(|peer| peer.commit);
         Self {
             tree: Arc::new(tree),
-            queue,
-            rules: config.rules(),
+            queue: queue.map_or_else(OnceLock::new, OnceLock::from),
+            rules: RulesInForce::new(config.rules()),
             limits,
             decoding: Arc::new(Decoding::new(config.decoder.clone())),
             counters: Counters::default(),
             in_hand: InHand::default(),
             commitments,
-            recent: Recent::new(0),
-            provider: None,
-            demand: Demand {
-                after: config.commitment.after,
-                committing: committing.map(|peer| peer.name.clone()).collect(),
-            },
+            recent: Recent::default(),
+            offer: Offer::new(config),
             ae_title: config.node.ae_title.clone(),
             audit: None,
         }
-    }
-
-    /// The same with a provider of Storage Commitment, where that is offered.
-    fn providing(self, provider: Option<Arc<Provider>>) -> Self {
-        Self { recent: Recent::new(if provider.is_some() { RECENT } else { 0 }), provider, ..self }
     }
 
     fn report_counts(&self) {
@@ -151,7 +115,7 @@ impl Node {
 }
 
 /// Listens, serves, delivers, and ends in order.
-async fn attend(config: &Config, node: &Arc<Node>, queue: Option<Arc<dyn Queue>>) -> Result<(), RunError> {
+async fn attend(config: &Config, load: &Load<'_>, node: &Arc<Node>) -> Result<(), RunError> {
     let mut signals = Signals::new()?;
     let tls = config.node.tls.as_ref().map(Tls::load).transpose()?.map(Arc::new);
     let mut listeners = Vec::new();
@@ -169,24 +133,33 @@ async fn attend(config: &Config, node: &Arc<Node>, queue: Option<Arc<dyn Queue>>
     {
         tracing::warn!("nobody but this machine may come in: name others by [[access]] or by --allow");
     }
-    let retention =
-        queue.as_ref().map(|queue| Retention::start(node, queue, config.store.keep)).transpose()?;
-    let evidence = Arc::clone(node) as Arc<dyn Evidence>;
-    let providing = node.provider.as_ref().map(|provider| provider.start(&evidence)).transpose()?;
-    drop(evidence);
-    let couriers = queue.map(|queue| start_couriers(config, node, &queue)).transpose()?;
+    let retention = node.queue().map(|queue| Retention::start(node, queue, config.store.keep)).transpose()?;
+    let mut retention = retention.flatten();
+    let mut providing = node.offer.provider().map(|provider| start_provider(provider, node)).transpose()?;
+    let mut peers = Peers::start(node, config)?;
     let (drain, drained) = watch::channel(false);
     let handler = Arc::clone(node) as Arc<dyn StoreHandler>;
-    let serving = tokio::spawn(serve(listeners, Arc::new(config.node.clone()), handler, drained));
+    let (acceptor, settings) = watch::channel(Arc::new(config.node.clone()));
+    let serving = tokio::spawn(serve(listeners, settings, handler, drained));
     tell_systemd(NotifyState::Ready);
+    let mut reloading = Reloading {
+        node,
+        tls: tls.as_deref(),
+        acceptor: &acceptor,
+        peers: &mut peers,
+        retention: &mut retention,
+        providing: &mut providing,
+        config: config.clone(),
+    };
     while signals.next().await == Asked::Reload {
-        reload(tls.as_deref(), node);
+        reloading.reload(load);
     }
+    let drain_time = reloading.config.node.deadlines.drain;
     tracing::info!("draining: no new associations, running transfers end");
     tell_systemd(NotifyState::Stopping);
     drain.send_replace(true);
     drop(retention);
-    let delivering = end_of(couriers, providing, config.node.deadlines.drain)?;
+    let delivering = end_of(peers, providing, drain_time)?;
     tokio::select! {
         _ = async { tokio::join!(serving, delivering) } => (),
         () = signals.end() => tracing::warn!("stopped at once by a second signal"),
@@ -194,39 +167,10 @@ async fn attend(config: &Config, node: &Arc<Node>, queue: Option<Arc<dyn Queue>>
     Ok(())
 }
 
-/// The provider of Storage Commitment, where that is offered.
-fn provider(config: &Config) -> Result<Option<Arc<Provider>>, QueueError> {
-    if !config.commitment.offer {
-        return Ok(None);
-    }
-    let durable = config.store.durability == Durability::Full;
-    let provider = Provider::new(&config.commitment, &config.peer, config.transactions_path(), durable)?;
-    Ok(Some(Arc::new(provider)))
-}
-
-/// What is wrong, and what is to be done: nothing else is lost with them than the transactions.
-fn without_transactions(error: &QueueError) -> String {
-    match error {
-        QueueError::Damaged { path, reason } => format!(
-            "{} is damaged ({reason}); move it away with its -wal and -shm: whoever waits for a report asks again",
-            path.display()
-        ),
-        error => error.to_string(),
-    }
-}
-
-fn start_couriers(config: &Config, node: &Arc<Node>, queue: &Arc<dyn Queue>) -> io::Result<Couriers> {
-    let depot = Arc::clone(node) as Arc<dyn Depot>;
-    for peer in &config.peer {
-        tracing::info!(to = %Escaped(&peer.name), ae_title = %Escaped(&peer.ae_title), address = %peer.address,
-            associations = peer.concurrency, "delivering");
-    }
-    Couriers::start(&config.peer, &config.node.ae_title, queue, &depot, &node.commitments)
-}
-
-/// Asks the couriers and the provider of Storage Commitment to end; what is given back ends when they have, or when their time is over.
+/// Asks the couriers and the provider of Storage Commitment to end; what is given back ends when they have, or when their time
+/// is over.
 fn end_of(
-    couriers: Option<Couriers>,
+    peers: Peers,
     providing: Option<Providing>,
     at_most: Duration,
 ) -> io::Result<oneshot::Receiver<()>> {
@@ -235,7 +179,7 @@ fn end_of(
         if let Some(providing) = &providing {
             providing.ask_to_stop();
         }
-        if couriers.is_some_and(|couriers| !couriers.stop(at_most)) {
+        if !peers.stop(at_most) {
             tracing::warn!("a delivery is still without its answer: it is made again by the next process");
         }
         if providing.is_some_and(|providing| !providing.stop(at_most)) {
@@ -247,22 +191,6 @@ fn end_of(
         let _ = told.send(());
     })?;
     Ok(end)
-}
-
-/// Reads certificates, key and revocation lists again; all else stays as it was at the start.
-fn reload(tls: Option<&Tls>, node: &Node) {
-    node.audit(|| Fact::Reopen);
-    match tls.map(Tls::reload) {
-        None => tracing::info!("nothing to reload: there is no [node.tls]"),
-        Some(Ok(())) => {
-            let what = "certificates and revocation lists reloaded";
-            tracing::info!("{what}");
-            node.audit(|| {
-                Fact::Alarm(Alarm { refused: false, ae_title: None, address: None, what: what.to_owned() })
-            });
-        }
-        Some(Err(error)) => tracing::error!(%error, "not reloaded: what was read before stays in force"),
-    }
 }
 
 /// What a signal asks for.
@@ -314,14 +242,5 @@ impl Signals {
 fn tell_systemd(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
         tracing::warn!(%error, "systemd cannot be told");
-    }
-}
-
-fn way_out(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => "; stop what listens there, or choose another port with --listen",
-        io::ErrorKind::PermissionDenied => "; choose a port above 1023, or let systemd open it",
-        io::ErrorKind::AddrNotAvailable => "; this machine does not have that address",
-        _ => "",
     }
 }

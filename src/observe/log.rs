@@ -3,8 +3,14 @@
 use super::log_queue::{LogEnd, standard_error};
 use serde::{Deserialize, Serialize};
 use std::io::IsTerminal;
+use std::sync::OnceLock;
+use tracing_subscriber::Registry;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::layer;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// How the node logs.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
@@ -42,25 +48,43 @@ pub enum LogLevel {
     Debug,
 }
 
+/// The level of the running log.
+static LEVEL: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
+
 /// Sends the events of the whole process to standard error, by a thread of its own, until what is given back is dropped.
 /// A second call changes nothing.
 pub fn start_log(config: &LogConfig) -> LogEnd {
-    let level = match config.level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-    };
     let queue = standard_error();
     let out = match queue.clone() {
         Some(queue) => BoxMakeWriter::new(queue),
         None => BoxMakeWriter::new(std::io::stderr),
     };
-    let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(out).with_target(false);
-    // A failure to set the global subscriber means that there is one already, which is what the caller wants.
-    let _ = match config.format {
-        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    let (level, handle) = reload::Layer::new(filter(config.level));
+    let lines = layer().with_writer(out).with_target(false);
+    let lines: Box<dyn Layer<_> + Send + Sync> = match config.format {
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
+    // A failure to set the global subscriber means that there is one already, which is what the caller wants.
+    if tracing_subscriber::registry().with(level).with(lines).try_init().is_ok() {
+        let _ = LEVEL.set(handle);
+    }
     LogEnd::of(queue)
+}
+
+/// Writes more or less from now on.
+pub fn set_log_level(level: LogLevel) {
+    if let Some(handle) = LEVEL.get() {
+        // It fails only when there is no log any more.
+        let _ = handle.reload(filter(level));
+    }
+}
+
+fn filter(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    }
 }

@@ -7,5 +7,5 @@ mod log_queue;
 
 pub use counters::{Counters, Outcome, Snapshot};
 pub use escape::Escaped;
-pub use log::{LogConfig, LogFormat, LogLevel, start_log};
+pub use log::{LogConfig, LogFormat, LogLevel, set_log_level, start_log};
 pub use log_queue::LogEnd;

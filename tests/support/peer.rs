@@ -171,7 +171,8 @@ impl Node {
                 .expect("starts");
             runtime.block_on(async {
                 let socket = tokio::net::TcpListener::from_std(listener).expect("is a listener");
-                serve(vec![Listener { socket, tls }], Arc::new(config), handler, ended).await;
+                serve(vec![Listener { socket, tls }], watch::channel(Arc::new(config)).1, handler, ended)
+                    .await;
             });
         });
         Node { address, seen, drain, thread: Some(thread) }
