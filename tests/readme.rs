@@ -47,8 +47,13 @@ fn every_key_of_access_tls_audit_a_rule_and_a_peer_is_in_its_table() {
     let forwarding: toml::Table = toml::from_str(&text("config/forwarding.toml")).unwrap();
     let secure: toml::Table = toml::from_str(&text("config/secure.toml")).unwrap();
     let first = |entries: &toml::Value| entries.as_array().unwrap()[0].clone();
+    // The entries of the example are of different kinds; together they show every key.
+    let all = |entries: &toml::Value| {
+        let tables = entries.as_array().unwrap().iter().flat_map(|entry| entry.as_table().unwrap().clone());
+        toml::Value::Table(tables.collect())
+    };
     for (heading, fullest) in [
-        ("Access", first(&secure["access"])),
+        ("Access", all(&secure["access"])),
         ("TLS", secure["node"]["tls"].clone()),
         ("Audit trail", secure["audit"].clone()),
         ("Rules", first(&forwarding["rule"])),

@@ -2,8 +2,8 @@
 
 use super::outcome::exit_code;
 use super::{
-    check, compress, decode_for_node, decompress, echo, explain, fsck, inspect, queue, selftest, send, serve,
-    syntaxes,
+    check, compress, decode_for_node, decompress, echo, explain, fsck, inspect, passcode, queue, selftest,
+    send, serve, syntaxes,
 };
 use crate::node::DECODE_FOR_NODE;
 use clap::{Parser, Subcommand};
@@ -50,6 +50,8 @@ enum Command {
     Selftest(selftest::Arguments),
     /// Show what files are and what they can be compressed to; nothing of the patient.
     Inspect(inspect::Arguments),
+    /// Make the hash of a passcode, for the users of access rules.
+    Passcode(passcode::Arguments),
     /// List the transfer syntaxes and what is done with each.
     Syntaxes(syntaxes::Arguments),
 }
@@ -77,6 +79,7 @@ pub fn run() -> ExitCode {
         Command::Fsck(arguments) => fsck::run(&arguments),
         Command::Selftest(arguments) => selftest::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Passcode(arguments) => passcode::run(&arguments),
         Command::Syntaxes(arguments) => syntaxes::run(&arguments),
     })
 }

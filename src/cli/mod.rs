@@ -17,6 +17,7 @@ mod interrupt;
 mod outcome;
 mod output;
 mod parameter_arguments;
+mod passcode;
 mod peer;
 mod progress;
 mod queue;

@@ -7,7 +7,7 @@ use super::certificate::Certificate;
 use super::commitment::STORAGE_COMMITMENT;
 use super::common::Common;
 use super::handler::{Association, Connection, Context, Outcome, Step, Tally};
-use super::negotiation::negotiate;
+use super::negotiation::{negotiate, users};
 use super::patience::{Patience, last_moment};
 use super::pdu::{self, ABORT, ASSOCIATE_RQ, HEADER_LEN, Header, MAX_ASSOCIATE, RELEASE_RP_PDU};
 use super::reasons::{Rejection, Violation};
@@ -15,6 +15,7 @@ use super::session::Session;
 use super::stream::Stream;
 use super::tls::Tls;
 use super::transport::{Transport, quick_acknowledge};
+use super::user::User;
 use crate::dicom::VERIFICATION;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -105,6 +106,14 @@ async fn converse(
         Ok(contexts) => contexts,
         Err(rejection) => return (stream, Outcome::Rejected(rejection)),
     };
+    let (address, certificate) = (connection.peer.ip(), connection.certificate.as_ref());
+    let user = match users(&request, address, certificate, config) {
+        None => None,
+        Some(users) => match identify(common, &request, users).await {
+            Ok(user) => Some(user),
+            Err(rejection) => return (stream, Outcome::Rejected(rejection)),
+        },
+    };
     if common.drain.borrow().is_some() {
         return (stream, Outcome::Rejected(Rejection::TemporaryCongestion));
     }
@@ -120,7 +129,7 @@ async fn converse(
     let (Some(_of_all), Some(_of_address), Some(_of_calling)) = places else {
         return (stream, Outcome::Rejected(Rejection::LocalLimitExceeded));
     };
-    let acceptance = match write_acceptance(&request, &contexts, config.max_pdu) {
+    let acceptance = match write_acceptance(&request, &contexts, config.max_pdu, user.is_some()) {
         Ok(acceptance) => acceptance,
         Err(_) => return (stream, Outcome::Rejected(Rejection::MalformedContexts)),
     };
@@ -135,6 +144,7 @@ async fn converse(
         certificate: connection.certificate.clone(),
         calling,
         called: String::from_utf8_lossy(request.called()).into_owned(),
+        user,
         implementation_class_uid: request.user.implementation_class_uid,
         implementation_version_name: request.user.implementation_version_name,
         contexts,
@@ -146,6 +156,19 @@ async fn converse(
     let (outcome, tally, transport) = session.run().await;
     connection.tally = tally;
     (transport.into_stream(), outcome)
+}
+
+/// Which one of these users the requestor has (PS3.7 D.3.3.7).
+async fn identify(common: &Common, request: &Associate, users: Vec<User>) -> Result<String, Rejection> {
+    let identity = request.user.identity.clone().ok_or(Rejection::UserIdentity)?;
+    let deadline = Instant::now() + common.config.deadlines.request;
+    let permit = timeout_at(deadline, Arc::clone(&common.identifying).acquire_owned()).await;
+    let Ok(Ok(permit)) = permit else { return Err(Rejection::Busy) };
+    let found = spawn_blocking(move || {
+        let _permit = permit;
+        identity.find(&users)
+    });
+    found.await.ok().flatten().ok_or(Rejection::UserIdentity)
 }
 
 /// Whether what is going to be sent could be stored now. A sign of life can be given always, and so can commitments.

@@ -1,4 +1,4 @@
-//! Who may come in: address × calling AE title × called AE title × certificate, and nobody else (PS3.8 9.3.4; PS3.15 B leaves it to
+//! Who may come in: address × calling AE title × called AE title × certificate × user, and nobody else (PS3.8 9.3.4; PS3.15 B leaves it to
 //! the implementation).
 //!
 //! An AE title is a name that anybody can use, so the address comes first: one that no entry names learns nothing at
@@ -7,6 +7,7 @@
 use super::address_range::AddressRange;
 use super::certificate::{Certificate, CertificateName};
 use super::reasons::Rejection;
+use super::user::User;
 use crate::dicom::Wildcard;
 use serde::{Deserialize, Deserializer, de};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -28,6 +29,9 @@ pub struct Access {
     /// The certificates that peers may show, which they can do over TLS only; none is asked for, unless said.
     #[serde(default, deserialize_with = "some_if_said")]
     pub certificate: Option<Vec<CertificateName>>,
+    /// Who their users may say that they are (PS3.7 D.3.3.7); nobody need say anything, unless said.
+    #[serde(default, deserialize_with = "some_if_said")]
+    pub user: Option<Vec<User>>,
 }
 
 /// Somebody who asks for an association.
@@ -51,7 +55,7 @@ pub struct AccessList(Vec<Access>);
 impl Access {
     /// Everybody from some addresses who calls the node by its own title.
     pub fn of_addresses(from: Vec<AddressRange>) -> Self {
-        Self { from, calling: anybody(), called: None, certificate: None }
+        Self { from, calling: anybody(), called: None, certificate: None, user: None }
     }
 
     fn knows(&self, address: IpAddr) -> bool {
@@ -62,6 +66,10 @@ impl Access {
         self.certificate
             .as_ref()
             .is_none_or(|names| shown.is_some_and(|shown| names.iter().any(|name| shown.is(name))))
+    }
+
+    fn admits(&self, caller: Caller<'_>) -> bool {
+        any(&self.calling, caller.calling) && self.trusts(caller.certificate)
     }
 
     fn answers_to(&self, called: &str, ae_title: &str) -> bool {
@@ -100,8 +108,19 @@ impl AccessList {
             return Err(Rejection::CalledAeTitle);
         }
         // A certificate that is bound to another title is told the same as an unknown title.
-        let admits = |entry: &Access| any(&entry.calling, caller.calling) && entry.trusts(caller.certificate);
-        if answering.any(admits) { Ok(()) } else { Err(Rejection::CallingAeTitle) }
+        if answering.any(|entry| entry.admits(caller)) { Ok(()) } else { Err(Rejection::CallingAeTitle) }
+    }
+
+    /// One of whom somebody who may have an association must say to be; `None` where nobody asks.
+    pub(super) fn users(&self, caller: Caller<'_>, ae_title: &str) -> Option<Vec<User>> {
+        let mut users = Vec::new();
+        let fitting = self.0.iter().filter(|entry| {
+            entry.knows(caller.address) && entry.answers_to(caller.called, ae_title) && entry.admits(caller)
+        });
+        for entry in fitting {
+            users.extend_from_slice(entry.user.as_ref()?);
+        }
+        Some(users)
     }
 }
 

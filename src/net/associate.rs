@@ -2,6 +2,7 @@
 //! PS3.7 Annex D).
 
 use super::reasons::Violation;
+use super::user_identity::UserIdentity;
 
 /// The application context name of DICOM (PS3.7 Annex A).
 pub(super) const APPLICATION_CONTEXT: &str = "1.2.840.10008.3.1.1.1";
@@ -53,6 +54,8 @@ pub(super) struct UserInformation {
     pub(super) asynchronous: bool,
     /// SCP/SCU role selections: SOP class, whether the requestor is SCU, whether it is SCP.
     pub(super) roles: Vec<(String, bool, bool)>,
+    /// Who the user of the requestor says to be.
+    pub(super) identity: Option<UserIdentity>,
 }
 
 impl Associate {
@@ -130,6 +133,7 @@ impl UserInformation {
                     let &[scu, scp, ..] = roles else { return Err(Violation::Items) };
                     user.roles.push((text(uid), scu == 1, scp == 1));
                 }
+                (0x58, value) => user.identity = Some(UserIdentity::parse(value)?),
                 (0x55, value) => user.implementation_version_name = Some(text(value)),
                 _ => (),
             }

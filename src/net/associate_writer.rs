@@ -10,7 +10,8 @@ use dicom_ul::pdu::{
     PresentationContextResultReason, RequestorRoles, UserVariableItem, WriteError, write_pdu,
 };
 
-/// An A-ASSOCIATE-AC PDU: it gives back the names of the request and says what became of each context.
+/// An A-ASSOCIATE-AC PDU: it gives back the names of the request and says what became of each context, and, where that is
+/// wanted, that the user was identified.
 ///
 /// # Errors
 /// Those of the encoder, when a text does not fit its field.
@@ -18,8 +19,13 @@ pub(super) fn write_acceptance(
     request: &Associate,
     contexts: &[Context],
     max_pdu: u32,
+    is_identified: bool,
 ) -> Result<Vec<u8>, WriteError> {
     let mut user_variables = implementation(max_pdu);
+    if is_identified && request.user.identity.as_ref().is_some_and(|identity| identity.wants_response) {
+        // PS3.7 D.3.3.7.2: the response to a username, with a passcode or without, is empty.
+        user_variables.push(UserVariableItem::Unknown(0x59, vec![0, 0]));
+    }
     if request.user.asynchronous {
         user_variables.push(UserVariableItem::Unknown(0x53, vec![0, 1, 0, 1]));
     }
@@ -128,7 +134,7 @@ mod tests {
             },
             Context { id: 3, abstract_syntax: "1.2.3".into(), result: Err(ContextRefusal::AbstractSyntax) },
         ];
-        let bytes = write_acceptance(&request, &contexts, 131_072).unwrap();
+        let bytes = write_acceptance(&request, &contexts, 131_072, true).unwrap();
         assert_eq!(bytes[..2], [2, 0]);
         assert_eq!(u32::from_be_bytes(bytes[2..6].try_into().unwrap()) as usize, bytes.len() - 6);
         assert_eq!(bytes[10..74], request.names);

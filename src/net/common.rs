@@ -7,6 +7,7 @@ use super::received::Budget;
 use super::shares::Shares;
 use std::net::IpAddr;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Settings, the handler, and what is shared out among connections. New settings make a new one, which shares the rest.
 pub(super) struct Common {
@@ -22,6 +23,8 @@ pub(super) struct Common {
     pub(super) of_address: Arc<Shares<IpAddr>>,
     /// The associations of each calling AE title.
     pub(super) of_calling: Arc<Shares<String>>,
+    /// Who compares a passcode: one at a time, for it costs much time and memory.
+    pub(super) identifying: Arc<Semaphore>,
     /// When the node stops.
     pub(super) drain: Drain,
 }

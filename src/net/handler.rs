@@ -161,6 +161,8 @@ pub struct Association {
     pub calling: String,
     /// The AE title that the peer called, without padding.
     pub called: String,
+    /// The user of the peer, where one had to be identified.
+    pub user: Option<String>,
     /// The Implementation Class UID of the peer.
     pub implementation_class_uid: Option<String>,
     /// The Implementation Version Name of the peer.

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -51,6 +51,7 @@ pub async fn serve(
             of_calling: Shares::new(config.limits.associations_per_calling),
             config: Arc::clone(&config),
             handler,
+            identifying: Arc::new(Semaphore::new(1)),
             drain: ended,
         })),
         settings: settings.clone(),
@@ -179,6 +180,7 @@ impl Listening {
                 associations: Arc::clone(&common.associations),
                 of_address: Arc::clone(&common.of_address),
                 of_calling: Arc::clone(&common.of_calling),
+                identifying: Arc::clone(&common.identifying),
                 drain: common.drain.clone(),
             });
         }

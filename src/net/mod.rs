@@ -44,6 +44,8 @@ mod testing;
 mod tls;
 mod transport;
 mod units;
+mod user;
+mod user_identity;
 mod wire;
 
 pub use access::{Access, AccessList};
@@ -67,3 +69,4 @@ pub use requestor_options::{ProposedContext, RequestorOptions};
 pub use status::{Category, Status};
 pub use tls::{Tls, TlsConfig, TlsError};
 pub use units::{bytes as read_bytes, duration as read_duration};
+pub use user::{NotAPasscodeHash, PasscodeHash, User};

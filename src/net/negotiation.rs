@@ -11,6 +11,7 @@ use super::commitment::STORAGE_COMMITMENT;
 use super::config::{Config, UnknownSopClasses, is_ae_title};
 use super::handler::{Context, ContextRefusal};
 use super::reasons::Rejection;
+use super::user::User;
 use crate::dicom::{
     Fidelity, PixelCoding, StorageClass, TransferSyntax, Uid, VERIFICATION, VrEncoding, uids,
 };
@@ -54,6 +55,18 @@ pub(super) fn negotiate(
     let reports = request.user.roles.iter().any(|(uid, _, provides)| uid == STORAGE_COMMITMENT && *provides);
     let commitment = reports || config.commitment;
     Ok(request.contexts.iter().map(|context| answer(context, commitment, config)).collect())
+}
+
+/// One of whom the user of the requestor must say to be; `None` where nobody asks. For a request that was not rejected.
+pub(super) fn users(
+    request: &Associate,
+    address: IpAddr,
+    certificate: Option<&Certificate>,
+    config: &Config,
+) -> Option<Vec<User>> {
+    let title = |bytes| str::from_utf8(bytes).unwrap_or_default();
+    let (calling, called) = (title(request.calling()), title(request.called()));
+    config.access.users(Caller { address, certificate, calling, called }, &config.ae_title)
 }
 
 /// PS3.8 7.1.1.13: odd numbers from 1 to 255, each once, and at least one.

@@ -15,10 +15,14 @@ pub enum Rejection {
     CallingAeTitle,
     /// The called AE title is not ours.
     CalledAeTitle,
+    /// The user of the peer does not say who it is, or nobody knows it (PS3.7 D.3.3.7).
+    UserIdentity,
     /// Bit 0 of the protocol version is not set.
     ProtocolVersion,
-    /// We are about to stop, or too busy: the peer may try again later.
+    /// We are about to stop: the peer may try again later.
     TemporaryCongestion,
+    /// Others are being identified: the peer may try again later.
+    Busy,
     /// Nothing can be stored now: the peer may try again later.
     NotReady,
     /// There are as many associations as there may be.
@@ -32,8 +36,10 @@ const REJECTIONS: &[(Rejection, [u8; 3], &str)] = &[
     (Rejection::ApplicationContextName, [1, 1, 2], "its application context name is not that of DICOM"),
     (Rejection::CallingAeTitle, [1, 1, 3], "its calling AE title is not recognized"),
     (Rejection::CalledAeTitle, [1, 1, 7], "it calls an AE title that is not ours"),
+    (Rejection::UserIdentity, [1, 2, 1], "its user is not identified"),
     (Rejection::ProtocolVersion, [1, 2, 2], "its protocol version is not supported"),
     (Rejection::NotReady, [2, 3, 1], "nothing can be stored now"),
+    (Rejection::Busy, [2, 3, 1], "the users of others are being identified"),
     (Rejection::TemporaryCongestion, [2, 3, 1], "the node is about to stop"),
     (
         Rejection::LocalLimitExceeded,
@@ -195,8 +201,10 @@ mod tests {
             Rejection::ApplicationContextName,
             Rejection::CallingAeTitle,
             Rejection::CalledAeTitle,
+            Rejection::UserIdentity,
             Rejection::ProtocolVersion,
             Rejection::NotReady,
+            Rejection::Busy,
             Rejection::TemporaryCongestion,
             Rejection::LocalLimitExceeded,
         ];

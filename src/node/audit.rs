@@ -52,7 +52,10 @@ impl Node {
         }
         let is_refusal = match &connection.outcome {
             Outcome::Rejected(rejection) => {
-                matches!(rejection, Rejection::CallingAeTitle | Rejection::CalledAeTitle)
+                matches!(
+                    rejection,
+                    Rejection::CallingAeTitle | Rejection::CalledAeTitle | Rejection::UserIdentity
+                )
             }
             Outcome::Handshake(_) | Outcome::Stranger | Outcome::Unknown => true,
             _ => false,

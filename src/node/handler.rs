@@ -78,6 +78,7 @@ impl StoreHandler for Node {
             association = association.id, address = %association.peer, peer = %Escaped(&association.calling),
             software = %Escaped(association.implementation_version_name.as_deref().unwrap_or("-")),
             certificate = association.certificate.as_ref().map(display),
+            user = association.user.as_deref().map(|user| display(Escaped(user))),
             contexts = association.contexts.len(), accepted, "association opened"
         );
     }

@@ -20,6 +20,7 @@ pub(crate) fn received(
             peer: ([127, 0, 0, 1], 4242).into(),
             calling: "MODALITY".to_owned(),
             called: "CONDENSER".to_owned(),
+            user: None,
             implementation_class_uid: None,
             implementation_version_name: None,
             contexts: Vec::new(),
