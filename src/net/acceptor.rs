@@ -28,6 +28,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 /// What the last words of a connection get to be sent when the node ends.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
+/// Who is to be turned away has this time to say who it is and to take the answer.
+const TURNING_AWAY: Duration = Duration::from_millis(250);
+
 /// Serves one connection to its end. Gives the facts about it.
 pub(super) async fn attend(
     common: Arc<Common>,
@@ -39,17 +42,7 @@ pub(super) async fn attend(
     let start = Instant::now();
     // It only makes responses a little later when this fails.
     let _ = stream.set_nodelay(true);
-    let mut connection = Connection {
-        id,
-        peer,
-        certificate: None,
-        association: None,
-        calling: None,
-        called: None,
-        outcome: Outcome::Stranger,
-        tally: Tally::default(),
-        duration: Duration::ZERO,
-    };
+    let mut connection = unserved(peer, id, Outcome::Stranger);
     connection.outcome = match secure(&common, stream, tls.as_deref()).await {
         Ok(stream) => {
             connection.certificate = certificate_of(&stream);
@@ -59,6 +52,45 @@ pub(super) async fn attend(
         }
         Err(outcome) => outcome,
     };
+    connection.duration = start.elapsed();
+    connection
+}
+
+/// A connection of which nothing is known.
+pub(super) fn unserved(peer: SocketAddr, id: u64, outcome: Outcome) -> Connection {
+    Connection {
+        id,
+        peer,
+        certificate: None,
+        association: None,
+        calling: None,
+        called: None,
+        outcome,
+        tally: Tally::default(),
+        duration: Duration::ZERO,
+    }
+}
+
+/// Rejects whoever asks for an association at once, for now; others are left without a word.
+pub(super) async fn turn_away(
+    common: &Common,
+    stream: TcpStream,
+    peer: SocketAddr,
+    id: u64,
+    rejection: Rejection,
+) -> Connection {
+    let start = Instant::now();
+    let mut connection = unserved(peer, id, Outcome::TurnedAway);
+    let refusal = async {
+        let mut stream = Stream::Plain(stream);
+        connection.outcome = match read_request(common, &mut stream).await {
+            Ok(_) => Outcome::Rejected(rejection),
+            Err(outcome) => outcome,
+        };
+        say_goodbye(common, stream, &connection.outcome, false).await;
+    };
+    // What was said by then was said.
+    let _ = timeout_at(start + TURNING_AWAY, refusal).await;
     connection.duration = start.elapsed();
     connection
 }

@@ -1,12 +1,14 @@
 //! Listens, gives each connection a task of its own, and comes to an end when asked to.
 
-use super::acceptor::attend;
+use super::acceptor::{attend, turn_away, unserved};
 use super::common::Common;
 use super::config::Config;
-use super::handler::{Connection, Outcome, StoreHandler, Tally};
+use super::handler::{Outcome, StoreHandler};
 use super::patience::{Drain, drained};
+use super::reasons::Rejection;
 use super::received::Budget;
 use super::shares::{Share, Shares};
+use super::spare::Spare;
 use super::tls::Tls;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -90,13 +92,16 @@ impl Listening {
     async fn listen(self: Arc<Self>, listener: Listener) {
         let mut drain: Drain = self.common().drain.clone();
         let mut tasks = JoinSet::new();
+        let mut spare = Spare::new();
         loop {
             tokio::select! {
                 accepted = listener.socket.accept() => match accepted {
                     Ok((stream, peer)) => self.admit(stream, peer, &listener, &mut tasks),
                     Err(error) => {
                         self.common().handler.accept_failed(&error);
-                        sleep(AFTER_FAILURE).await;
+                        if !(Spare::is_wanted(&error) && self.send_back(&mut spare, &listener).await) {
+                            sleep(AFTER_FAILURE).await;
+                        }
                     }
                 },
                 Some(_) = tasks.join_next() => (),
@@ -137,18 +142,26 @@ impl Listening {
                     common.handler.closed(&connection);
                 });
             }
-            Err(outcome) => common.handler.closed(&Connection {
-                id,
-                peer,
-                certificate: None,
-                association: None,
-                calling: None,
-                called: None,
-                outcome,
-                tally: Tally::default(),
-                duration: Duration::ZERO,
-            }),
+            Err(outcome) => common.handler.closed(&unserved(peer, id, outcome)),
         }
+    }
+
+    /// Has one who waits come back later, when there is no file descriptor left but the spare one. Whether anybody waited.
+    async fn send_back(&self, spare: &mut Spare, listener: &Listener) -> bool {
+        let Some((stream, peer)) = spare.accept(&listener.socket).await else { return false };
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
+        let common = self.common();
+        let is_known = common.config.access.knows(peer.ip());
+        let connection = if is_known && listener.tls.is_none() {
+            turn_away(&common, stream, peer, id, Rejection::NoDescriptor).await
+        } else {
+            drop(stream);
+            unserved(peer, id, if is_known { Outcome::TurnedAway } else { Outcome::Unknown })
+        };
+        spare.refill();
+        common.handler.closed(&connection);
+        true
     }
 
     /// A place for a connection from an address.

@@ -37,6 +37,7 @@ mod requestor_error;
 mod requestor_options;
 mod session;
 mod shares;
+mod spare;
 mod status;
 mod stream;
 #[cfg(test)]

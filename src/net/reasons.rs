@@ -21,6 +21,8 @@ pub enum Rejection {
     ProtocolVersion,
     /// We are about to stop: the peer may try again later.
     TemporaryCongestion,
+    /// There is no file descriptor left: the peer may try again later.
+    NoDescriptor,
     /// Others are being identified: the peer may try again later.
     Busy,
     /// Nothing can be stored now: the peer may try again later.
@@ -39,6 +41,7 @@ const REJECTIONS: &[(Rejection, [u8; 3], &str)] = &[
     (Rejection::UserIdentity, [1, 2, 1], "its user is not identified"),
     (Rejection::ProtocolVersion, [1, 2, 2], "its protocol version is not supported"),
     (Rejection::NotReady, [2, 3, 1], "nothing can be stored now"),
+    (Rejection::NoDescriptor, [2, 3, 1], "no file descriptor is left"),
     (Rejection::Busy, [2, 3, 1], "the users of others are being identified"),
     (Rejection::TemporaryCongestion, [2, 3, 1], "the node is about to stop"),
     (
@@ -204,6 +207,7 @@ mod tests {
             Rejection::UserIdentity,
             Rejection::ProtocolVersion,
             Rejection::NotReady,
+            Rejection::NoDescriptor,
             Rejection::Busy,
             Rejection::TemporaryCongestion,
             Rejection::LocalLimitExceeded,

@@ -4,7 +4,7 @@ use crate::made::Image;
 use crate::peer::{COMMAND_END, DATA, Rq, associate_rq, pdata, pdv, store_rq};
 use crate::process::{Process, connect, folder, send, serve, store_of};
 use condenser::net::Status;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::Stdio;
@@ -60,6 +60,41 @@ fn p07_signals_that_mean_nothing_end_nothing() {
     process.signal(Signal::TERM);
     let (status, log) = process.ended();
     assert!(status.success(), "{status}: {log}");
+}
+
+#[test]
+fn p08_with_no_file_descriptor_left_who_comes_is_told_to_come_back() {
+    const MOST: u64 = 64;
+    let folder = folder();
+    let mut process = Process::start(&store_of(&folder), &[]);
+    let limit = Rlimit { current: Some(MOST), maximum: Some(MOST) };
+    prlimit(Some(Pid::from_child(&process.child)), Resource::Nofile, limit).unwrap();
+    let open = std::fs::read_dir(format!("/proc/{}/fd", process.child.id())).unwrap().count();
+    let free = MOST as usize - open;
+    // They say nothing, and hold all that there are; the last one finds none.
+    let silent: Vec<_> = (0..=free).map(|_| TcpStream::connect(process.address).unwrap()).collect();
+    process.wait_for(&["no connection can be accepted"]);
+    process.wait_for(&["association closed", "there are too many connections"]);
+    for _ in 0..3 {
+        let mut stream = TcpStream::connect(process.address).unwrap();
+        stream.write_all(&associate_rq(&Rq::default())).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        assert_eq!(answer, [3, 0, 0, 0, 0, 4, 0, 2, 3, 1], "temporary congestion, for now");
+        process.wait_for(&["association closed", "no file descriptor is left"]);
+    }
+    drop(silent);
+    for _ in 0..free {
+        process.wait_for(&["the peer closed the connection before its association request"]);
+    }
+    let mut requestor = process.connect();
+    assert_eq!(send(&mut requestor, &Image::slope("1.2.9", 32, 32)), Status::SUCCESS);
+    requestor.release().unwrap();
+    process.signal(Signal::TERM);
+    let (status, log) = process.ended();
+    assert!(status.success(), "{status}: {log}");
+    let failures = log.matches("no connection can be accepted").count();
+    assert!(failures < 100, "the listener spins: {failures} failures");
 }
 
 /// The pipe to the log holds 64 KiB, and each of these associations logs some 300 bytes.
