@@ -220,6 +220,7 @@ fn keep(
     let data_set = &received.data_set;
     let written = draft
         .reset()
+        .and_then(|()| draft.reserve(data_set.len()))
         .and_then(|()| meta.write(draft))
         .and_then(|()| in_pieces(data_set, 0..data_set.len(), |bytes| draft.write_all(&bytes)));
     written.map_err(|error| draft.failure(error).into())

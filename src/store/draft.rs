@@ -2,7 +2,8 @@
 
 use super::directory::{Directory, random_name};
 use super::error::StoreError;
-use rustix::fs::Advice;
+use rustix::fs::{Advice, FallocateFlags};
+use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
@@ -36,6 +37,8 @@ pub struct Draft {
 const GATHER: usize = 64 * 1024;
 /// The kernel is asked to begin writing each time this much has come, so that the sync at the end is short.
 const HAND_ON: u64 = 16 * 1024 * 1024;
+/// What is shorter is written as fast as room is set aside for it.
+const WORTH_RESERVING: u64 = 1024 * 1024;
 
 impl Draft {
     /// Creates one in a directory of the file system on which it shall end.
@@ -64,6 +67,23 @@ impl Draft {
         self.file.set_len(0)?;
         self.failed = false;
         Ok(())
+    }
+
+    /// Has the file system set aside room for so many bytes, so that want of it shows before anything is written.
+    ///
+    /// # Errors
+    /// When there is not so much room. A file system that cannot set anything aside is no failure.
+    pub fn reserve(&mut self, bytes: u64) -> io::Result<()> {
+        if bytes < WORTH_RESERVING {
+            return Ok(());
+        }
+        loop {
+            match rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, bytes) {
+                Err(Errno::INTR) => {}
+                Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     /// The length in bytes so far.
@@ -129,7 +149,7 @@ fn write_both(file: &File, first: &[u8], second: &[u8], offset: u64) -> io::Resu
     let mut written = 0;
     if !first.is_empty() && !second.is_empty() {
         written = match rustix::io::pwritev(file, &[IoSlice::new(first), IoSlice::new(second)], offset) {
-            Err(rustix::io::Errno::INTR) => 0,
+            Err(Errno::INTR) => 0,
             written => written?,
         };
     }
@@ -191,6 +211,7 @@ impl Drop for Draft {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::MetadataExt;
 
     fn draft() -> (tempfile::TempDir, Draft) {
         let folder = tempfile::tempdir().unwrap();
@@ -252,6 +273,20 @@ mod tests {
         assert!(draft.is_empty());
         draft.write_all(b"as received").unwrap();
         assert_eq!(content(&mut draft), b"as received");
+    }
+
+    #[test]
+    fn k17_want_of_room_shows_before_anything_is_written() {
+        let (_folder, mut draft) = draft();
+        let blocks = |draft: &Draft| draft.file.metadata().unwrap().blocks() * 512;
+        draft.reserve(WORTH_RESERVING - 1).unwrap();
+        assert_eq!(blocks(&draft), 0);
+        draft.reserve(3 * WORTH_RESERVING).unwrap();
+        assert!(blocks(&draft) >= 3 * WORTH_RESERVING, "the room is its own already");
+        assert_eq!((draft.len(), draft.file.metadata().unwrap().len()), (0, 0));
+        let error = draft.reserve(1 << 60).unwrap_err();
+        assert!(draft.failure(error).is_out_of_space());
+        assert!(draft.is_empty());
     }
 
     #[test]
