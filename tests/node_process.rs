@@ -113,6 +113,29 @@ fn check_says_what_the_node_would_do() {
 }
 
 #[test]
+fn p15_the_watchdog_of_systemd_hears_that_the_node_is_alive() {
+    let folder = folder();
+    let path = folder.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    let mut command = serve(&store_of(&folder), &[]);
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "300000").env_remove("WATCHDOG_PID");
+    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    let mut buffer = [0; 256];
+    let mut told = || {
+        let length = socket.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    };
+    assert!(told().contains("READY=1"));
+    for _ in 0..5 {
+        assert_eq!(told().trim(), "WATCHDOG=1");
+    }
+    // It is heard until the end, however long that takes.
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    while !told().contains("STOPPING=1") {}
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn systemd_is_told_when_it_listens_and_when_it_drains() {
     let folder = folder();
     let path = folder.path().join("notify");

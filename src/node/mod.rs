@@ -23,6 +23,7 @@ mod run_error;
 mod running;
 mod scan;
 mod status;
+mod systemd;
 
 pub use decoder_process::DECODE_FOR_NODE;
 pub use decoder_worker::{WorkerLimits, decode_for_node};

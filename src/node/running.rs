@@ -12,6 +12,7 @@ use super::reload::{Load, Reloading};
 use super::retention::Retention;
 use super::rules_in_force::RulesInForce;
 use super::run_error::RunError;
+use super::systemd;
 use crate::audit::Trail;
 use crate::config::Config;
 use crate::dicom::Limits;
@@ -141,7 +142,8 @@ async fn attend(config: &Config, load: &Load<'_>, node: &Arc<Node>) -> Result<()
     let handler = Arc::clone(node) as Arc<dyn StoreHandler>;
     let (acceptor, settings) = watch::channel(Arc::new(config.node.clone()));
     let serving = tokio::spawn(serve(listeners, settings, handler, drained));
-    tell_systemd(NotifyState::Ready);
+    systemd::tell(NotifyState::Ready);
+    systemd::feed_watchdog();
     let mut reloading = Reloading {
         node,
         tls: tls.as_deref(),
@@ -156,7 +158,7 @@ async fn attend(config: &Config, load: &Load<'_>, node: &Arc<Node>) -> Result<()
     }
     let drain_time = reloading.config.node.deadlines.drain;
     tracing::info!("draining: no new associations, running transfers end");
-    tell_systemd(NotifyState::Stopping);
+    systemd::tell(NotifyState::Stopping);
     drain.send_replace(true);
     drop(retention);
     let delivering = end_of(peers, providing, drain_time)?;
@@ -235,12 +237,5 @@ impl Signals {
     /// Waits for one that asks for the end.
     async fn end(&mut self) {
         while self.next().await != Asked::End {}
-    }
-}
-
-/// Without systemd there is no socket to write to, which is no fault.
-fn tell_systemd(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!(%error, "systemd cannot be told");
     }
 }
