@@ -100,6 +100,17 @@ fn the_statuses_are_those_of_the_one_table() {
 }
 
 #[test]
+fn the_rejections_are_those_of_the_one_table() {
+    let shown: BTreeSet<(String, String)> =
+        table("Rejections").into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+    let expected = condenser::net::Rejection::all().map(|rejection| {
+        let [result, source, reason] = rejection.code();
+        (format!("{result},{source},{reason}"), rejection.to_string())
+    });
+    assert_eq!(shown, expected.collect());
+}
+
+#[test]
 fn the_commands_exist_and_take_the_options_that_are_shown() {
     let readme = text("README.md");
     let mut seen = 0;

@@ -57,6 +57,11 @@ impl Rejection {
         self.row().1
     }
 
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        REJECTIONS.iter().map(|row| row.0)
+    }
+
     fn row(self) -> &'static (Rejection, [u8; 3], &'static str) {
         // The first row is reached only if the table lacks one, which a test excludes.
         REJECTIONS.iter().find(|row| row.0 == self).unwrap_or(&REJECTIONS[0])
