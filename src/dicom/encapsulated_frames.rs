@@ -89,7 +89,8 @@ impl EncapsulatedFrames {
 pub(super) const BASIC: &str = "Basic Offset Table";
 pub(super) const EXTENDED: &str = "Extended Offset Table";
 
-/// One fragment a frame, at 64-bit offsets, perhaps shorter than its item by the padding.
+/// One fragment a frame, all of them in their order, at 64-bit offsets, perhaps shorter than its item by the padding. A table
+/// that names a fragment twice would have another image made of it, and one that passes a fragment over would lose it.
 fn by_extended_table(
     fragments: Fragments,
     frames: usize,
@@ -101,12 +102,15 @@ fn by_extended_table(
             return Err(FragmentsError::TableLength { table: EXTENDED, entries: table.len() / 8, frames });
         }
     }
+    if fragments.ranges.len() != frames {
+        return Err(FragmentsError::FrameCount { frames, fragments: fragments.ranges.len() });
+    }
     let mut ranges = Vec::new();
     for (frame, (offset, length)) in offsets.as_chunks().0.iter().zip(lengths.as_chunks().0).enumerate() {
         let offset = u64::from_le_bytes(*offset);
         let wrong = FragmentsError::TableEntry { table: EXTENDED, frame, offset };
-        let fragment = fragments.at(offset).and_then(|index| fragments.ranges.get(index));
-        let Some(range) = fragment else { return Err(wrong) };
+        let fragment = fragments.at(offset).filter(|fragment| *fragment == frame);
+        let Some(range) = fragment.and_then(|index| fragments.ranges.get(index)) else { return Err(wrong) };
         let end = range.start.saturating_add(u64::from_le_bytes(*length));
         if end > range.end {
             return Err(wrong);
@@ -219,7 +223,8 @@ mod tests {
         unpadded[48] = 3;
         let found = EncapsulatedFrames::of(&unpadded, &data_set, 3).unwrap();
         assert_eq!(*found.codestream(&unpadded, 0).unwrap(), *b"abc");
-        for (byte, wrong) in [(48, 5), (12, 1), (20, 0x0D)] {
+        // A length beyond the item, offsets where no item begins, and the first frame's instead of the second's.
+        for (byte, wrong) in [(48, 5), (12, 1), (20, 0x0D), (20, 0)] {
             let mut bytes = bytes.clone();
             bytes[byte] = wrong;
             let found = EncapsulatedFrames::of(&bytes, &data_set, 3);
