@@ -25,8 +25,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// How far the samples of two decoders may lie apart where the syntax only promises that they look alike.
-const ROUNDING: u32 = 2;
+/// How far the samples of two decoders may lie apart where the syntax only promises that they look alike. The inverse transforms of
+/// libjpeg and its kin calculate in 32 bits, in which samples of 12 bits leave them one binary digit less behind the point.
+fn rounding(image: &ImagePixel) -> u32 {
+    if image.bits_stored > 8 { 4 } else { 2 }
+}
 
 /// What became of the cells of one encoder.
 #[derive(Default)]
@@ -51,13 +54,13 @@ fn c04_every_cell_is_refused_for_a_reason_or_comes_back() {
             scope.spawn(|| {
                 while let Some(encoder) = ENCODERS.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let row = row(*encoder, full);
+                    print(encoder.transfer_syntax(), encoder.name(), &row);
                     rows.lock().unwrap().insert((encoder.transfer_syntax(), encoder.name()), row);
                 }
             });
         }
     });
-    for ((uid, name), row) in rows.into_inner().unwrap() {
-        print(uid, name, &row);
+    for ((_, name), row) in rows.into_inner().unwrap() {
         assert_eq!(row.cells, row.exact + row.within + row.alike + row.refused.values().sum::<usize>());
         assert!(row.cells > row.refused.values().sum(), "{name} makes nothing");
     }
@@ -146,7 +149,7 @@ fn record(encoder: &dyn Encoder, cell: &Cell, file: &File, row: &mut Row, batch:
         }
         Exactness::Close => {
             row.alike += 1;
-            batch.add(cell, &file.bytes, &decoded(encoder, file, &cell.image), ROUNDING);
+            batch.add(cell, &file.bytes, &decoded(encoder, file, &cell.image), rounding(&cell.image));
         }
     }
 }

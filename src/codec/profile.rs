@@ -52,7 +52,13 @@ struct Row {
     signed: bool,
     bits_allocated: &'static [u16],
     bits_stored: RangeInclusive<u16>,
+    /// The most Rows and Columns; the standard has no limit below those that 16 bits can say.
+    longest_side: u16,
 }
+
+/// libjpeg, and with it DCMTK, GDCM and most viewers, decodes no JPEG image that is wider or taller. What was lost in lossy
+/// compression cannot be had back, so that no image is made lossy that hardly anybody could read.
+const LIBJPEG_LONGEST_SIDE: u16 = 65_500;
 
 const MONOCHROME: &[Photometric] = &[Photometric::Monochrome1, Photometric::Monochrome2];
 const PALETTE: &[Photometric] = &[Photometric::PaletteColor];
@@ -83,11 +89,11 @@ static PROFILE: &[Row] = &[
     row(RLE,              PALETTE,    1, false, &[8, 16], 1..=16),
     row(RLE,              YBR_FULL,   3, false, &[8],     1..=8),
     row(RLE,              RGB,        3, false, &[8, 16], 1..=16),
-    row(JPEG_SEQUENTIAL,  MONOCHROME, 1, false, &[8],     8..=8),
-    row(JPEG_EXTENDED,    MONOCHROME, 1, false, &[16],    12..=12),
+    row(JPEG_SEQUENTIAL,  MONOCHROME, 1, false, &[8],     8..=8).up_to(LIBJPEG_LONGEST_SIDE),
+    row(JPEG_EXTENDED,    MONOCHROME, 1, false, &[16],    12..=12).up_to(LIBJPEG_LONGEST_SIDE),
     // The table has YBR_FULL_422, which YBR_FULL becomes.
-    row(JPEG_BASELINE,    YBR_FULL,   3, false, &[8],     8..=8),
-    row(JPEG_BASELINE,    RGB,        3, false, &[8],     8..=8),
+    row(JPEG_BASELINE,    YBR_FULL,   3, false, &[8],     8..=8).up_to(LIBJPEG_LONGEST_SIDE),
+    row(JPEG_BASELINE,    RGB,        3, false, &[8],     8..=8).up_to(LIBJPEG_LONGEST_SIDE),
     row(JPEG_LOSSLESS,    MONOCHROME, 1, true,  &[8, 16], 1..=16),
     row(JPEG_LOSSLESS,    PALETTE,    1, false, &[8, 16], 1..=16),
     row(JPEG_LOSSLESS,    YBR_FULL,   3, false, &[8, 16], 1..=16),
@@ -112,16 +118,29 @@ const fn row(
     bits_allocated: &'static [u16],
     bits_stored: RangeInclusive<u16>,
 ) -> Row {
-    Row { transfer_syntaxes, photometric, samples, signed, bits_allocated, bits_stored }
+    Row {
+        transfer_syntaxes,
+        photometric,
+        samples,
+        signed,
+        bits_allocated,
+        bits_stored,
+        longest_side: u16::MAX,
+    }
 }
 
 impl Row {
+    const fn up_to(self, longest_side: u16) -> Row {
+        Row { longest_side, ..self }
+    }
+
     fn takes(&self, image: &ImagePixel) -> bool {
         self.tells_of(&image.photometric)
             && (self.samples == image.samples || self.samples == 0)
             && (self.signed || !image.signed)
             && self.bits_allocated.contains(&image.bits_allocated)
             && self.bits_stored.contains(&image.bits_stored)
+            && image.rows.max(image.columns) <= self.longest_side
     }
 
     fn tells_of(&self, photometric: &Photometric) -> bool {
@@ -140,8 +159,12 @@ impl Row {
         }
         let photometric: Vec<&str> = self.photometric.iter().map(Photometric::as_str).collect();
         let allocated: Vec<String> = self.bits_allocated.iter().map(u16::to_string).collect();
+        let size = match self.longest_side {
+            u16::MAX => String::new(),
+            longest => format!(", of at most {longest} rows and columns"),
+        };
         format!(
-            "{} with {} sample{}, {} to {} of {} bits, {}",
+            "{} with {} sample{}, {} to {} of {} bits, {}{size}",
             photometric.join(" or "),
             self.samples,
             if self.samples == 1 { "" } else { "s" },
@@ -263,6 +286,17 @@ mod tests {
         ] {
             assert_eq!(allows(syntax("JPEGBaseline8Bit"), &image).is_ok(), baseline, "{image:?}");
             assert_eq!(allows(syntax("JPEGExtended12Bit"), &image).is_ok(), extended, "{image:?}");
+        }
+    }
+
+    #[test]
+    fn lossy_jpeg_is_for_sides_that_libjpeg_decodes() {
+        for (columns, rows, fits) in [(65_500, 1, true), (65_501, 1, false), (1, 65_501, false)] {
+            let image = ImagePixel { columns, rows, ..testing::image(4, 4, 8, 1, 0) };
+            let reason = allows(syntax("JPEGBaseline8Bit"), &image).err().map(|reason| reason.to_string());
+            assert_eq!(reason.is_none(), fits, "{reason:?}");
+            assert!(reason.is_none_or(|reason| reason.ends_with(", of at most 65500 rows and columns")));
+            assert_eq!(allows(syntax("JPEGLosslessSV1"), &image), Ok(()));
         }
     }
 

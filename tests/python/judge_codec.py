@@ -56,7 +56,7 @@ MASKING = ("gdcm", *DCMTK.values())
 REPEATS_SAMPLES = ("pylibjpeg",)
 WANTED = 2
 # libjpeg, and with it GDCM and dcmdjpeg, reads no larger side; pylibjpeg does.
-LIBJPEG = (profiles.JPEG_BASELINE, profiles.JPEG_EXTENDED, profiles.JPEG_LOSSLESS, profiles.JPEG_LOSSLESS_SV1)
+LIBJPEG = (profiles.JPEG_LOSSLESS, profiles.JPEG_LOSSLESS_SV1)
 LARGEST_SIDE = 65500
 # Condenser itself has proven every frame by jxl-oxide, which is no work of ours: one more decoder makes two.
 PROVEN_BY_ANOTHER = (profiles.JPEG_XL,)
