@@ -9,13 +9,13 @@ use super::dimse_invoker::{
 };
 use super::dimse_performer::Command;
 use super::handler::StoreAnswer;
-use super::pdata::{Demultiplexer, Fragment, PDV_HEADER_LEN, fragment_room, frame_command, pdu_header};
+use super::message_sender::MessageSender;
+use super::pdata::Demultiplexer;
 use super::pdu::{P_DATA_TF, abort};
 use super::reasons::Violation;
-use super::requestor_error::{RequestorError, SENDING, WAITING};
+use super::requestor_error::{RequestorError, WAITING};
 use super::requestor_options::RequestorOptions;
 use crate::dicom::{Source, VERIFICATION};
-use std::io::IoSlice;
 use std::time::{Duration, Instant};
 
 /// An association after its negotiation. After any error it is at its end.
@@ -23,27 +23,11 @@ use std::time::{Duration, Instant};
 pub(super) struct Exchange {
     conversation: Conversation,
     demultiplexer: Demultiplexer,
-    /// The Maximum Length of the peer; 0 for none.
-    peer_max: u32,
-    /// The longest P-DATA-TF PDU that we send.
-    our_max: u32,
-    /// For the peer to take one piece of a data set.
-    send_time: Duration,
-    /// Bytes a second at which the peer must take a data set.
-    minimum_rate: u64,
+    sender: MessageSender,
     /// For the response to a request.
     response_time: Duration,
     last_message_id: u16,
-    /// The PDUs of the last command set, kept for their memory.
-    out: Vec<u8>,
-    /// The last piece of a data set that was read, likewise.
-    piece: Vec<u8>,
 }
-
-/// So many bytes of a data set are read and written at once, in as many PDUs as the peer wants them cut into.
-const PIECE: usize = 256 * 1024;
-/// More PDUs than this are not written at once; the system takes 1024 slices.
-const MOST_PDUS: usize = 256;
 
 impl Exchange {
     /// Nothing said yet, on a connection whose association has these contexts and a peer that takes PDUs of up to
@@ -57,14 +41,9 @@ impl Exchange {
         Exchange {
             conversation,
             demultiplexer: Demultiplexer::new(contexts),
-            peer_max,
-            our_max: options.max_pdu,
-            send_time: options.send,
-            minimum_rate: u64::from(options.minimum_rate.max(1)),
+            sender: MessageSender::new(peer_max, options),
             response_time: options.response,
             last_message_id: 0,
-            out: Vec::new(),
-            piece: Vec::new(),
         }
     }
 
@@ -73,9 +52,7 @@ impl Exchange {
         let message_id = self.next_message_id();
         let mut command = Vec::new();
         write_echo_request(VERIFICATION, message_id, &mut command);
-        self.frame(context, &command);
-        let deadline = Instant::now() + self.send_time;
-        self.conversation.write(&mut [IoSlice::new(&self.out)], deadline, SENDING)?;
+        self.sender.command(&mut self.conversation, context, &command)?;
         self.response(C_ECHO, message_id, None)
     }
 
@@ -90,8 +67,7 @@ impl Exchange {
         let message_id = self.next_message_id();
         let mut command = Vec::new();
         write_store_request(sop_class, sop_instance, message_id, &mut command);
-        self.frame(context, &command);
-        self.send_with_data_set(context, data_set)?;
+        self.sender.with_data_set(&mut self.conversation, context, &command, data_set)?;
         self.response(C_STORE, message_id, Some(sop_instance))
     }
 
@@ -104,8 +80,7 @@ impl Exchange {
         let message_id = self.next_message_id();
         let mut command = Vec::new();
         write_commitment_request(message_id, &mut command);
-        self.frame(context, &command);
-        self.send_with_data_set(context, data_set)?;
+        self.sender.with_data_set(&mut self.conversation, context, &command, data_set)?;
         self.response(N_ACTION, message_id, Some(STORAGE_COMMITMENT_INSTANCE))
     }
 
@@ -119,8 +94,7 @@ impl Exchange {
         let message_id = self.next_message_id();
         let mut command = Vec::new();
         write_report_request(event_type, message_id, &mut command);
-        self.frame(context, &command);
-        self.send_with_data_set(context, data_set)?;
+        self.sender.with_data_set(&mut self.conversation, context, &command, data_set)?;
         self.response(N_EVENT_REPORT, message_id, Some(STORAGE_COMMITMENT_INSTANCE))
     }
 
@@ -134,7 +108,9 @@ impl Exchange {
             };
             let mut rest = body.as_slice();
             while !rest.is_empty() {
-                let (fragment, bytes, after) = next_fragment(&mut self.demultiplexer, rest)
+                let (fragment, bytes, after) = self
+                    .demultiplexer
+                    .next(rest)
                     .map_err(|violation| self.conversation.violated(violation))?;
                 rest = after;
                 let (into, most) = match &command {
@@ -171,9 +147,7 @@ impl Exchange {
     ) -> Result<(), RequestorError> {
         let mut response = Vec::new();
         command.respond(answer, &mut response);
-        self.frame(context, &response);
-        let deadline = Instant::now() + self.send_time;
-        self.conversation.write(&mut [IoSlice::new(&self.out)], deadline, SENDING)
+        self.sender.command(&mut self.conversation, context, &response)
     }
 
     /// Whether the peer has neither closed the connection nor said anything that was not asked for.
@@ -189,54 +163,6 @@ impl Exchange {
     fn next_message_id(&mut self) -> u16 {
         self.last_message_id = self.last_message_id.checked_add(1).unwrap_or(1);
         self.last_message_id
-    }
-
-    /// Makes the PDUs of a command set ready to be sent.
-    fn frame(&mut self, context: u8, command: &[u8]) {
-        self.out.clear();
-        frame_command(context, command, self.peer_max, &mut self.out);
-    }
-
-    /// Sends the command set that is ready, and its data set piece by piece. A piece is read once, straight into the
-    /// buffer that the system copies from, and goes out in whole PDUs with one write.
-    fn send_with_data_set(&mut self, context: u8, data_set: &dyn Source) -> Result<(), RequestorError> {
-        let room = fragment_room(self.peer_max, self.our_max);
-        let step = (room * (PIECE / room).clamp(1, MOST_PDUS)) as u64;
-        let slowest = Duration::from_secs(data_set.len() / self.minimum_rate);
-        let last_moment = Instant::now() + self.send_time + slowest;
-        let mut offset = 0;
-        loop {
-            let end = data_set.len().min(offset + step);
-            let is_last = end == data_set.len();
-            let piece = match data_set.bytes_in(offset..end, &mut self.piece) {
-                Ok(piece) => piece,
-                Err(error) => {
-                    // The message has begun and cannot be ended; nothing but the whole data set may arrive.
-                    self.conversation.last_words(abort([0, 0]));
-                    return Err(RequestorError::Source(error));
-                }
-            };
-            let deadline = last_moment.min(Instant::now() + self.send_time);
-            let (full, rest) = piece.split_at(piece.len() - piece.len() % room);
-            // Each fragment is as long as the peer takes; one of an empty data set, and the last, may be shorter.
-            let rest = Some(rest).filter(|rest| !rest.is_empty() || full.is_empty());
-            let fragments: Vec<&[u8]> = full.chunks(room).chain(rest).collect();
-            let count = fragments.len();
-            let header = |(index, fragment): (usize, &&[u8])| {
-                pdu_header(context, false, is_last && index + 1 == count, fragment.len() as u32)
-            };
-            let headers: Vec<_> = fragments.iter().enumerate().map(header).collect();
-            // The command set goes out together with the first fragment.
-            let pdus = headers.iter().zip(&fragments).flat_map(|(header, fragment)| [&header[..], fragment]);
-            let mut slices: Vec<_> =
-                std::iter::once(self.out.as_slice()).chain(pdus).map(IoSlice::new).collect();
-            self.conversation.write(&mut slices, deadline, SENDING)?;
-            self.out.clear();
-            if is_last {
-                return Ok(());
-            }
-            offset = end;
-        }
     }
 
     /// Reads the response to a request, which may name the instance and must not name another.
@@ -285,7 +211,7 @@ fn take_fragments<'b>(
 ) -> Result<Option<&'b [u8]>, Violation> {
     let mut rest = body;
     while !rest.is_empty() {
-        let (fragment, bytes, after) = next_fragment(demultiplexer, rest)?;
+        let (fragment, bytes, after) = demultiplexer.next(rest)?;
         rest = after;
         if command.len() + bytes.len() > MAX_COMMAND_SET {
             return Err(Violation::CommandSetTooLong { max: MAX_COMMAND_SET });
@@ -299,20 +225,10 @@ fn take_fragments<'b>(
     Ok(None)
 }
 
-/// The first fragment of what is left of a P-DATA-TF PDU, its bytes, and what lies behind it.
-fn next_fragment<'b>(
-    demultiplexer: &mut Demultiplexer,
-    rest: &'b [u8],
-) -> Result<(Fragment, &'b [u8], &'b [u8]), Violation> {
-    let left = rest.len() as u32;
-    let (header, after) = rest.split_first_chunk::<PDV_HEADER_LEN>().ok_or(Violation::PdvLength(left))?;
-    let fragment = demultiplexer.fragment(*header, left)?;
-    let (bytes, after) = after.split_at_checked(fragment.length).ok_or(Violation::PdvLength(left))?;
-    Ok((fragment, bytes, after))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::pdata::frame_command;
+    use super::super::requestor_error::SENDING;
     use super::super::testing::{USER_ABORT, hasty, peer, response};
     use super::*;
     use crate::dicom::Tag;
@@ -369,8 +285,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let mut exchange = over(Conversation::open(address, options.connect, options.max_pdu).unwrap(), 0);
-        exchange.send_time = Duration::from_millis(200);
-        exchange.minimum_rate = 1 << 30;
+        exchange.sender.send_time = Duration::from_millis(200);
+        exchange.sender.minimum_rate = 1 << 30;
         let error = exchange.store(3, "1.2", "1.2.3", &vec![0; 64 << 20]).unwrap_err();
         assert!(matches!(error, RequestorError::TimedOut(SENDING)), "{error}");
     }

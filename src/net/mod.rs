@@ -21,6 +21,7 @@ mod exchange;
 mod gather;
 mod handler;
 mod listener;
+mod message_sender;
 mod negotiation;
 mod patience;
 mod pdata;

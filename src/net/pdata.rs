@@ -89,6 +89,18 @@ impl Demultiplexer {
         Ok(Fragment { context, length: length as usize - 2, is_last })
     }
 
+    /// Takes the first fragment of what is left of a P-DATA-TF PDU: its place, its bytes, and what lies behind it.
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub(super) fn next<'b>(&mut self, rest: &'b [u8]) -> Result<(Fragment, &'b [u8], &'b [u8]), Violation> {
+        let left = rest.len() as u32;
+        let (header, after) = rest.split_first_chunk::<PDV_HEADER_LEN>().ok_or(Violation::PdvLength(left))?;
+        let fragment = self.fragment(*header, left)?;
+        let (bytes, after) = after.split_at_checked(fragment.length).ok_or(Violation::PdvLength(left))?;
+        Ok((fragment, bytes, after))
+    }
+
     /// Says what the complete command set announced.
     pub(super) fn command_read(&mut self, has_data_set: bool) {
         self.state = match self.state {
