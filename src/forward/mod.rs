@@ -20,7 +20,9 @@ mod evidence;
 mod gate;
 mod instance;
 mod peer;
+mod promise;
 mod provider;
+mod report_link;
 mod schedule;
 mod verdict;
 
@@ -35,6 +37,7 @@ pub use depot::{Depot, Destination, Event};
 pub use evidence::{CommitmentEvent, Evidence};
 pub use instance::{Instance, StoredInstance, UnusableFile};
 pub use peer::{Answered, Kind, NotSent, Peer};
-pub use provider::{NotPromised, Promised, Provider, Providing, answer_to_request};
+pub use promise::{NotPromised, Promised, answer_to_request};
+pub use provider::{Provider, Providing};
 pub use schedule::HoldReason;
 pub use verdict::{Absence, Verdict};

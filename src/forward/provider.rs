@@ -6,19 +6,16 @@
 //! window of `commitment.retry` is over. A peer that does not listen costs the others nothing: each has a thread of its own.
 
 use super::commitment_config::CommitmentConfig;
-use super::commitment_data_set::{Request, RequestError, report};
+use super::commitment_data_set::{Request, report};
 use super::config::PeerConfig;
-use super::couriers::options;
 use super::ending::Ending;
 use super::evidence::{CommitmentEvent, Evidence};
+use super::promise::{NotPromised, Promised};
+use super::report_link::{NotTaken, ReportLink, outcomes};
 use super::schedule;
 use super::verdict::Absence;
-use crate::dicom::{TransferSyntax, uids};
-use crate::net::{
-    CommitmentRequest, ProposedContext, Reporter, Requestor, RequestorError, RequestorOptions,
-    STORAGE_COMMITMENT, Status,
-};
-use crate::queue::{Begun, QueueError, Reference, Transaction, Transactions};
+use crate::net::{CommitmentRequest, Reporter, Status};
+use crate::queue::{Begun, QueueError, Transaction, Transactions};
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::PathBuf;
@@ -57,47 +54,6 @@ impl Settings {
     fn peer(&self, ae_title: &str) -> Option<&PeerConfig> {
         self.peers.iter().find(|peer| peer.ae_title.trim() == ae_title.trim())
     }
-}
-
-/// A request that was written down.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Promised {
-    /// Transaction UID.
-    pub transaction: String,
-    /// How many instances it names.
-    pub instances: usize,
-}
-
-/// Why a request for commitment is refused.
-#[derive(Debug, thiserror::Error)]
-pub enum NotPromised {
-    /// It is no request that could be answered.
-    #[error(transparent)]
-    Request(#[from] RequestError),
-    /// Its Transaction UID is in use.
-    #[error("the Transaction UID is in use already")]
-    Duplicate,
-    /// Too many reports are owed.
-    #[error("too many reports are owed already")]
-    TooMany,
-    /// It cannot be written down.
-    #[error(transparent)]
-    Queue(#[from] QueueError),
-}
-
-/// Why a report was not taken.
-#[derive(Debug, thiserror::Error)]
-enum NotTaken {
-    #[error("no [[peer]] has the AE title {0}, and its association has ended")]
-    Nowhere(String),
-    #[error("{0}")]
-    NoAssociation(#[from] RequestorError),
-    #[error("the peer does not take reports on Storage Commitment")]
-    NotOffered,
-    #[error("the peer has not taken another report of the same round")]
-    Gone,
-    #[error("the peer answers the report with {0}")]
-    Refused(Status),
 }
 
 /// So often there is a look at what is to be done.
@@ -302,7 +258,7 @@ impl Provider {
             return rest.iter().try_for_each(|transaction| settle(transaction, nowhere(transaction), false));
         };
         // What the peer does not take of one, nobody else of the same round needs to try.
-        let mut link = Some(Link::open(peer, &first.called));
+        let mut link = Some(ReportLink::open(peer, &first.called));
         for transaction in rest {
             let taken = match link.take() {
                 Some(Ok(mut open)) => {
@@ -418,40 +374,6 @@ impl Providing {
     }
 }
 
-/// An association of ours with a peer that is owed reports.
-struct Link {
-    requestor: Requestor,
-    context: u8,
-    syntax: &'static TransferSyntax,
-}
-
-impl Link {
-    /// Opens one as the provider, under the AE title that the peer has asked.
-    fn open(peer: &PeerConfig, called: &str) -> Result<Self, NotTaken> {
-        let known = [uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN];
-        let transfer_syntaxes: Vec<_> = known.into_iter().filter_map(TransferSyntax::of_uid).collect();
-        let abstract_syntax = STORAGE_COMMITMENT.to_owned();
-        let proposed = [ProposedContext { abstract_syntax, transfer_syntaxes: transfer_syntaxes.clone() }];
-        let options = RequestorOptions { provides: Some(STORAGE_COMMITMENT), ..options(peer, called) };
-        let address = (peer.address.host.as_str(), peer.address.port);
-        let requestor = Requestor::connect(address, options, &proposed)?;
-        let accepted = |syntax: &&'static TransferSyntax| requestor.context(STORAGE_COMMITMENT, syntax);
-        let found = transfer_syntaxes.iter().find_map(|syntax| Some((accepted(syntax)?, *syntax)));
-        let (context, syntax) = found.ok_or(NotTaken::NotOffered)?;
-        Ok(Self { requestor, context, syntax })
-    }
-
-    fn report(&mut self, transaction: &Transaction) -> Result<Status, NotTaken> {
-        let (event_type, data_set) = report(&transaction.uid, &outcomes(transaction), self.syntax);
-        Ok(self.requestor.report_commitment(self.context, event_type, &data_set)?.status)
-    }
-
-    fn close(self) {
-        // Everything that counts was answered before.
-        let _ = self.requestor.release();
-    }
-}
-
 /// Says that a peer is not reported to any more, whatever ended the report.
 struct Busy<'b> {
     provider: &'b Provider,
@@ -464,14 +386,6 @@ impl Drop for Busy<'_> {
     }
 }
 
-/// What is to be reported of each instance.
-fn outcomes(transaction: &Transaction) -> Vec<(Reference, Option<u16>)> {
-    let known = transaction.outcome.as_deref().unwrap_or_default();
-    // Nothing is committed of which nothing is known.
-    let reason = |at: usize| known.get(at).copied().unwrap_or(Some(Status::PROCESSING_FAILURE.0));
-    transaction.references.iter().enumerate().map(|(at, reference)| (reference.clone(), reason(at))).collect()
-}
-
 fn age(transaction: &Transaction) -> Duration {
     SystemTime::now().duration_since(transaction.received).unwrap_or_default()
 }
@@ -479,16 +393,4 @@ fn age(transaction: &Transaction) -> Duration {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Each holds whole values at any time: no panic can leave one half written.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What a peer is told whose request is refused (PS3.7 10.1.4.1.10).
-pub fn answer_to_request(error: &NotPromised) -> Status {
-    match error {
-        NotPromised::Request(RequestError::DataSet(_)) => Status::PROCESSING_FAILURE,
-        NotPromised::Request(_) => Status::MISSING_ATTRIBUTE,
-        NotPromised::Duplicate => Status::DUPLICATE_TRANSACTION,
-        NotPromised::TooMany => Status::RESOURCE_LIMITATION,
-        NotPromised::Queue(error) if error.is_out_of_space() => Status::RESOURCE_LIMITATION,
-        NotPromised::Queue(_) => Status::PROCESSING_FAILURE,
-    }
 }
