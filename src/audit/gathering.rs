@@ -5,8 +5,8 @@
 
 use super::config::Patient;
 use super::fact::{Alarm, Fact, Flow, PatientId, Transfer, TransferOutcome};
-use super::message::{AccessPoint, Action, Message, Object, Outcome, Participant};
-use super::vocabulary as code;
+use super::message::Message;
+use super::narrator::{Alike, Narrator, Own, Studies};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -19,40 +19,23 @@ const REPEATED: Duration = Duration::from_secs(60);
 /// More groups, studies of a group, or different alarms are not gathered at a time: memory is bounded whatever comes.
 const MOST: usize = 256;
 
-/// Who we are.
-#[derive(Clone, Debug)]
-pub(super) struct Own {
-    pub(super) process: String,
-    pub(super) host: String,
-    pub(super) ae_title: String,
-}
-
 /// What was told and is not in a message yet.
 #[derive(Debug)]
 pub(super) struct Gathering {
-    own: Own,
-    patient: Patient,
-    groups: BTreeMap<Key, Group>,
+    narrator: Narrator,
+    groups: BTreeMap<Alike, Group>,
     /// The patient of each study that is being sent to a peer.
     begun: BTreeMap<(Flow, String), String>,
     alarms: BTreeMap<Alarm, Repeats>,
 }
 
 /// Instances that are told of together.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    /// `None`: removed here.
-    flow: Option<Flow>,
-    patient: String,
-    outcome: TransferOutcome,
-}
-
 #[derive(Debug)]
 struct Group {
     since: Instant,
     last: Instant,
     when: SystemTime,
-    studies: BTreeMap<String, BTreeMap<String, u64>>,
+    studies: Studies,
 }
 
 #[derive(Debug)]
@@ -63,16 +46,17 @@ struct Repeats {
 
 impl Gathering {
     pub(super) fn new(own: Own, patient: Patient) -> Self {
-        Self { own, patient, groups: BTreeMap::new(), begun: BTreeMap::new(), alarms: BTreeMap::new() }
+        Self {
+            narrator: Narrator { own, patient },
+            groups: BTreeMap::new(),
+            begun: BTreeMap::new(),
+            alarms: BTreeMap::new(),
+        }
     }
 
-    /// Application Activity (A.5.3.1): the node starts or stops.
+    /// The node starts or stops.
     pub(super) fn application(&self, starts: bool, when: SystemTime) -> Message {
-        Message {
-            kind: Some(if starts { code::APPLICATION_START } else { code::APPLICATION_STOP }),
-            participants: vec![self.this_node(&self.own.ae_title, Some(code::APPLICATION))],
-            ..blank(code::APPLICATION_ACTIVITY, Action::Execute, Outcome::Success, when)
-        }
+        self.narrator.application(starts, when)
     }
 
     /// Takes in a fact; gives the messages that are due because of it.
@@ -81,7 +65,7 @@ impl Gathering {
             Fact::Transfer(transfer) => self.transfer(transfer, now, when),
             Fact::Ended(flow) => self.give_out(|key, _| key.flow.as_ref() == Some(&flow)),
             Fact::Removed { study, sop_class } => {
-                let key = Key { flow: None, patient: String::new(), outcome: TransferOutcome::Held };
+                let key = Alike { flow: None, patient: String::new(), outcome: TransferOutcome::Held };
                 self.count(key, study, sop_class, now, when)
             }
             Fact::Alarm(alarm) => self.alarm(alarm, now, when).into_iter().collect(),
@@ -120,24 +104,24 @@ impl Gathering {
             }
             let patient = self.named(patient);
             self.begun.insert(place, patient.clone());
-            messages.push(self.begin(&flow, &patient, study, sop_class, when));
+            messages.push(self.narrator.begin(&flow, &patient, study, sop_class, when));
             return messages;
         }
         let patient = match self.begun.get(&place) {
             Some(patient) => patient.clone(),
             None => self.named(patient),
         };
-        self.count(Key { flow: Some(flow), patient, outcome }, study, sop_class, now, when)
+        self.count(Alike { flow: Some(flow), patient, outcome }, study, sop_class, now, when)
     }
 
     /// Nobody looks for a patient that is not told of.
     fn named(&self, patient: PatientId) -> String {
-        if self.patient == Patient::Id { patient.get() } else { String::new() }
+        if self.narrator.patient == Patient::Id { patient.get() } else { String::new() }
     }
 
     fn count(
         &mut self,
-        key: Key,
+        key: Alike,
         study: String,
         sop_class: String,
         now: Instant,
@@ -163,8 +147,8 @@ impl Gathering {
     }
 
     /// Makes messages of groups and forgets them.
-    fn give_out(&mut self, is_due: impl Fn(&Key, &Group) -> bool) -> Vec<Message> {
-        let due: Vec<Key> = self
+    fn give_out(&mut self, is_due: impl Fn(&Alike, &Group) -> bool) -> Vec<Message> {
+        let due: Vec<Alike> = self
             .groups
             .iter()
             .filter(|(key, group)| is_due(key, group))
@@ -178,47 +162,12 @@ impl Gathering {
                         self.begun.remove(&(flow.clone(), study.clone()));
                     }
                 }
-                messages.push(self.transferred(key, group));
+                messages.push(self.narrator.transferred(key, group.studies, group.when));
             }
         }
         messages
     }
 
-    /// Begin Transferring DICOM Instances (A.5.3.3).
-    fn begin(
-        &self,
-        flow: &Flow,
-        patient: &str,
-        study: String,
-        sop_class: String,
-        when: SystemTime,
-    ) -> Message {
-        // How many will follow is not known; at least one.
-        let studies = BTreeMap::from([(study, BTreeMap::from([(sop_class, 1)]))]);
-        Message {
-            participants: self.participants(flow),
-            objects: self.objects(studies, patient),
-            ..blank(code::BEGIN_TRANSFERRING, Action::Execute, Outcome::Success, when)
-        }
-    }
-
-    /// DICOM Instances Transferred (A.5.3.7), or DICOM Instances Accessed (A.5.3.6) for what was removed here.
-    fn transferred(&self, key: Key, group: Group) -> Message {
-        let (event, participants) = match &key.flow {
-            Some(flow) => (code::INSTANCES_TRANSFERRED, self.participants(flow)),
-            None => (code::INSTANCES_ACCESSED, vec![self.this_node(&self.own.ae_title, None)]),
-        };
-        let (action, outcome, description) = match key.outcome {
-            TransferOutcome::New => (Action::Create, Outcome::Success, None),
-            TransferOutcome::Held if key.flow.is_none() => (Action::Delete, Outcome::Success, None),
-            TransferOutcome::Held | TransferOutcome::Begins => (Action::Read, Outcome::Success, None),
-            TransferOutcome::Failed(reason) => (Action::Read, Outcome::SeriousFailure, Some(reason)),
-        };
-        let objects = self.objects(group.studies, &key.patient);
-        Message { description, participants, objects, ..blank(event, action, outcome, group.when) }
-    }
-
-    /// Security Alert (A.5.3.11).
     fn alarm(&mut self, alarm: Alarm, now: Instant, when: SystemTime) -> Option<Message> {
         if let Some(repeats) = self.alarms.get_mut(&alarm) {
             repeats.more += 1;
@@ -227,7 +176,7 @@ impl Gathering {
         if self.alarms.len() < MOST {
             self.alarms.insert(alarm.clone(), Repeats { since: now, more: 0 });
         }
-        Some(self.alert(&alarm, alarm.what.clone(), when))
+        Some(self.narrator.alert(&alarm, alarm.what.clone(), when))
     }
 
     fn repeated(&mut self, when: SystemTime, is_due: impl Fn(&Repeats) -> bool) -> Vec<Message> {
@@ -240,100 +189,9 @@ impl Gathering {
         let told = due.into_iter().filter_map(|alarm| {
             let more = self.alarms.remove(&alarm)?.more;
             let what = format!("{} ({more} more times within a minute)", alarm.what);
-            (more > 0).then(|| self.alert(&alarm, what, when))
+            (more > 0).then(|| self.narrator.alert(&alarm, what, when))
         });
         told.collect()
-    }
-
-    fn alert(&self, alarm: &Alarm, what: String, when: SystemTime) -> Message {
-        let (kind, outcome) = if alarm.refused {
-            (code::NODE_AUTHENTICATION, Outcome::MinorFailure)
-        } else {
-            (code::SECURITY_CONFIGURATION, Outcome::Success)
-        };
-        let mut participants = vec![self.this_node(&self.own.ae_title, None)];
-        let address = alarm.address.map(|address| address.to_string());
-        let id = alarm.ae_title.clone().or_else(|| address.clone());
-        if let Some(user_id) = id.clone() {
-            participants.push(Participant {
-                user_id,
-                ae_titles: alarm.ae_title.iter().cloned().collect(),
-                name: None,
-                // A.5.3.11 wants it to be false for who performs.
-                is_requestor: false,
-                role: None,
-                at: address.clone().map(AccessPoint::Address),
-            });
-        }
-        let id = address.or(id).unwrap_or_else(|| self.own.host.clone());
-        Message {
-            kind: Some(kind),
-            description: Some(what.clone()),
-            participants,
-            objects: vec![Object::Node { id, alert: what }],
-            ..blank(code::SECURITY_ALERT, Action::Execute, outcome, when)
-        }
-    }
-
-    /// Who sends and who receives.
-    fn participants(&self, flow: &Flow) -> Vec<Participant> {
-        let peer = |title: &str, role, is_requestor, at| Participant {
-            user_id: title.to_owned(),
-            ae_titles: vec![title.to_owned()],
-            name: None,
-            is_requestor,
-            role: Some(role),
-            at: Some(at),
-        };
-        match flow {
-            Flow::Received { calling, called, address, .. } => vec![
-                peer(calling, code::SOURCE, true, AccessPoint::Address(address.to_string())),
-                self.this_node(called, Some(code::DESTINATION)),
-            ],
-            Flow::Sent { calling, called, host } => {
-                let at = if host.parse::<std::net::IpAddr>().is_ok() {
-                    AccessPoint::Address(host.clone())
-                } else {
-                    AccessPoint::Machine(host.clone())
-                };
-                let own = Participant { is_requestor: true, ..self.this_node(calling, Some(code::SOURCE)) };
-                vec![own, peer(called, code::DESTINATION, false, at)]
-            }
-        }
-    }
-
-    fn this_node(&self, ae_title: &str, role: Option<code::Code>) -> Participant {
-        Participant {
-            user_id: self.own.process.clone(),
-            ae_titles: vec![ae_title.to_owned()],
-            name: Some("condenser"),
-            is_requestor: false,
-            role,
-            at: Some(AccessPoint::Machine(self.own.host.clone())),
-        }
-    }
-
-    fn objects(&self, studies: BTreeMap<String, BTreeMap<String, u64>>, patient: &str) -> Vec<Object> {
-        let mut objects: Vec<Object> =
-            studies.into_iter().map(|(uid, classes)| Object::Study { uid, classes }).collect();
-        if self.patient == Patient::Id {
-            objects.push(Object::Patient { id: patient.to_owned() });
-        }
-        objects
-    }
-}
-
-/// A message about nobody and nothing yet.
-fn blank(event: code::Code, action: Action, outcome: Outcome, when: SystemTime) -> Message {
-    Message {
-        event,
-        kind: None,
-        action,
-        when,
-        outcome,
-        description: None,
-        participants: Vec::new(),
-        objects: Vec::new(),
     }
 }
 

@@ -9,6 +9,7 @@ mod courier;
 mod fact;
 mod gathering;
 mod message;
+mod narrator;
 mod spool;
 mod syslog;
 mod time;

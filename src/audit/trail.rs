@@ -3,8 +3,9 @@
 use super::config::AuditConfig;
 use super::courier;
 use super::fact::Fact;
-use super::gathering::{Gathering, Own};
+use super::gathering::Gathering;
 use super::message::{Message, Source};
+use super::narrator::Own;
 use super::spool::Spool;
 use super::syslog::Sender;
 use crate::net::TlsError;
