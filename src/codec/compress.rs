@@ -1,26 +1,24 @@
 //! Writes an instance in another transfer syntax, as a whole Part 10 file, every frame proven (PS3.5 A.4, PS3.10 7).
 
 use super::attributes::{image_edits, mark_lossy, without_fragments};
-use super::deflated_data_set::{self, DeflatedDataSet};
 use super::derivation::Derivation;
 use super::frame_job::FrameJob;
 use super::instance::Instance;
-use super::native_target::{NativeTarget, form_of};
+use super::native_file::write_native;
+use super::native_form::form_of;
+use super::native_target::NativeTarget;
 use super::pair::Pair;
 use super::parameters::Exactness;
 use super::pixels::Pixels;
-use super::pool::{PoolError, in_order};
 use super::reason::Reason;
 use super::report::{CompressError, Derived, Options, Recompress, Report};
-use super::scratch::Lent;
 use super::size_limit::SizeLimit;
 use super::suitability::suitable_pixels;
 use crate::dicom::{
-    DataSet, EncapsulatedWriter, FileMeta, OffsetTable, PixelCoding, Source, Tag, TransferSyntax,
-    write_as_explicit,
+    DataSet, FileMeta, OffsetTable, PixelCoding, Source, Tag, TransferSyntax, write_as_explicit,
 };
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::sync::{Mutex, PoisonError};
 
 /// Writes an instance as `target`: a whole Part 10 file to `out`, from its present position on.
@@ -138,7 +136,7 @@ pub fn compress_with<W: Write + Seek>(
         limit,
         deviation: Mutex::default(),
     };
-    let encoded_bytes = write_frames(&job, table, &mut out)?;
+    let encoded_bytes = job.write_all(table, &mut out)?;
     let behind = at + 1..data_set.elements.len();
     write_as_explicit(source, data_set, behind, &BTreeMap::new(), &mut out)?;
     let deviation =
@@ -146,7 +144,7 @@ pub fn compress_with<W: Write + Seek>(
     let derived = derivation.map(|derivation| {
         let ratio = ratio(native_bytes, encoded_bytes);
         if let Some(value) = places.get(&Tag::LOSSY_IMAGE_COMPRESSION_RATIO) {
-            write_ratio(&mut out, head + value, &derivation, ratio)?;
+            derivation.write_ratio(&mut out, head + value, ratio)?;
         }
         let psnr = deviation.map(|deviation| deviation.psnr(image.bits_stored));
         Ok::<_, io::Error>(Derived { sop_instance: derivation.sop_instance, ratio, psnr })
@@ -169,86 +167,12 @@ pub fn compress_with<W: Write + Seek>(
     })
 }
 
-/// Puts the measured ratio into its place, when all frames are written and it is known.
-fn write_ratio<W: Write + Seek>(
-    out: &mut W,
-    value: u64,
-    derivation: &Derivation,
-    ratio: f64,
-) -> io::Result<()> {
-    let end = out.stream_position()?;
-    let (place, text) = derivation.ratio(value, ratio);
-    out.seek(SeekFrom::Start(place))?;
-    out.write_all(text.as_bytes())?;
-    out.seek(SeekFrom::Start(end))?;
-    Ok(())
-}
-
 #[expect(clippy::cast_precision_loss, reason = "two digits behind the point are written")]
 fn ratio(native_bytes: u64, encoded_bytes: u64) -> f64 {
     native_bytes as f64 / encoded_bytes.max(1) as f64
 }
 
 const WRITE_BUFFER: usize = 64 << 10;
-
-/// Writes a whole file in a native transfer syntax.
-fn write_native<W: Write + Seek>(
-    native: &NativeTarget<'_>,
-    target: &'static TransferSyntax,
-    meta: &FileMeta,
-    verify: bool,
-    out: &mut W,
-) -> Result<Report, CompressError> {
-    let start = out.stream_position()?;
-    let mut out = BufWriter::with_capacity(WRITE_BUFFER, out);
-    FileMeta { transfer_syntax: target.uid.to_owned(), ..meta.clone() }.write(&mut out)?;
-    let deflated = if native.form.deflated {
-        let mut deflater = DeflatedDataSet::new(&mut out, verify);
-        native.write(&mut deflater)?;
-        let deflated = deflater.finish()?;
-        if deflated.proven == Some(false) {
-            return Err(CompressError::Kept(Reason::NotInflated));
-        }
-        let native_bytes = native.instance.source.len();
-        if native.pixels.is_none() && deflated.deflated_bytes >= native_bytes {
-            return Err(CompressError::Kept(Reason::Grew { native_bytes }));
-        }
-        Some(deflated)
-    } else {
-        native.write(&mut out)?;
-        None
-    };
-    out.flush()?;
-    let pixels = native.pixels.as_ref();
-    let pixel_bytes = native.pixel_bytes();
-    let proven = deflated.and_then(|deflated| deflated.proven);
-    Ok(Report {
-        target,
-        decoder: pixels.and_then(|pixels| pixels.decoded_by),
-        encoder: deflated.map(|_| deflated_data_set::NAME),
-        verified_by: proven.map(|_| deflated_data_set::NAME).or(pixels.and_then(|pixels| pixels.witness)),
-        exactness: Exactness::Exact,
-        deviation: None,
-        derived: None,
-        frames: pixels.map_or(0, |pixels| pixels.image.frames),
-        native_bytes: deflated.map_or(pixel_bytes, |deflated| deflated.bytes),
-        encoded_bytes: deflated.map_or(pixel_bytes, |deflated| deflated.deflated_bytes),
-        file_bytes: out.stream_position()? - start,
-    })
-}
-
-/// Writes Pixel Data, while the pool encodes and proves its frames. Gives the bytes of all codestreams, padded.
-fn write_frames<W: Write + Seek>(
-    job: &FrameJob<'_>,
-    table: OffsetTable,
-    out: &mut W,
-) -> Result<u64, CompressError> {
-    let frames = job.image.frames;
-    let mut writer = EncapsulatedWriter::begin(out, frames, table)?;
-    let write = |codestream: Lent| writer.frame(&codestream).map_err(|error| PoolError::Job(error.into()));
-    in_order(frames, |index| job.run(index), write)?;
-    Ok(writer.finish()?.frame_bytes)
-}
 
 #[cfg(test)]
 mod tests {

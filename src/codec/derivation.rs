@@ -3,16 +3,20 @@
 //! PS3.3 C.7.6.1.1.5 (Lossy Image Compression, Ratio, Method), C.7.6.1.1.2 (Image Type), C.8.16.1 (Frame Type), C.7.6.1.1.3
 //! (Derivation Description), C.7.6.1.1.4 (Source Image Sequence); PS3.5 B.2 (UIDs of UUIDs).
 
+use super::code_sequence::{
+    Code, LOSSY_COMPRESSION, SOURCE_OF_PROCESSING, UNCOMPRESSED_PREDECESSOR, appended,
+};
+use super::derived_type::{frame_types, image_type};
+use super::derived_uid::derived_uid;
 use super::encoder::Encoder;
 use super::instance::Instance;
+use super::lossy_steps::lossy_steps;
 use super::parameters::{Exactness, Parameters};
 use super::reason::Reason;
 use super::report::CompressError;
-use crate::dicom::{
-    Edit, Patched, Source, Tag, TransferSyntax, Uid, ValueError, Vr, in_pieces, nested_values,
-    put_sequence_item, uids, write_as_explicit,
-};
+use crate::dicom::{Edit, Patched, Source, Tag, TransferSyntax, Uid, Vr};
 use std::collections::BTreeMap;
+use std::io::{self, Seek, SeekFrom, Write};
 
 /// What has to be said of an instance that is encoded with loss.
 pub(super) struct Derivation {
@@ -41,7 +45,7 @@ impl Derivation {
         parameters: &Parameters,
     ) -> Result<Derivation, CompressError> {
         let (Some(sop_class), Some(predecessor)) =
-            (uid(instance, Tag::SOP_CLASS_UID)?, uid(instance, Tag::SOP_INSTANCE_UID)?)
+            (instance.uid(Tag::SOP_CLASS_UID)?, instance.uid(Tag::SOP_INSTANCE_UID)?)
         else {
             return Err(CompressError::Kept(Reason::Unidentified));
         };
@@ -49,7 +53,7 @@ impl Derivation {
         let sop_instance = derived_uid(instance, &predecessor, encoder, &description)?;
         let (ratios, methods) = lossy_steps(instance, target)?;
         let ratio_offset = ratios.len() as u64;
-        let image_type = image_type(&text(instance, Tag::IMAGE_TYPE)?);
+        let image_type = image_type(&instance.text(Tag::IMAGE_TYPE)?);
         let mut edits = BTreeMap::new();
         let mut replace = |tag, vr, value: &[u8]| {
             Edit::replace(vr, value).map(|edit| {
@@ -86,45 +90,24 @@ impl Derivation {
         Patched::new(source, self.patches.clone())
     }
 
-    /// Where the measured ratio is written in a value that begins at `value`, and its text.
-    pub(super) fn ratio(&self, value: u64, ratio: f64) -> (u64, String) {
+    /// Puts the measured ratio into its place in the value that begins at `value`, when all frames are written and it is known.
+    ///
+    /// # Errors
+    /// Those of the output.
+    pub(super) fn write_ratio<W: Write + Seek>(&self, out: &mut W, value: u64, ratio: f64) -> io::Result<()> {
+        let end = out.stream_position()?;
         // The place is as wide as a ratio of seven digits, more than any image has.
-        (value + self.ratio_offset, format!("{:<RATIO_WIDTH$.2}", ratio.min(MOST_RATIO)))
+        let text = format!("{:<RATIO_WIDTH$.2}", ratio.min(MOST_RATIO));
+        out.seek(SeekFrom::Start(value + self.ratio_offset))?;
+        out.write_all(text.as_bytes())?;
+        out.seek(SeekFrom::Start(end))?;
+        Ok(())
     }
 }
 
 /// Characters that are kept for the measured ratio; DS has at most 16.
 const RATIO_WIDTH: usize = 10;
 const MOST_RATIO: f64 = 9_999_999.99;
-
-/// A code of PS3.16, as a Code Sequence has it (PS3.3 table 8.8-1).
-struct Code {
-    value: &'static str,
-    meaning: &'static str,
-}
-
-impl Code {
-    fn elements(&self) -> [(Tag, Vr, &'static [u8]); 3] {
-        [
-            (Tag::CODE_VALUE, Vr::SH, self.value.as_bytes()),
-            (Tag::CODING_SCHEME_DESIGNATOR, Vr::SH, b"DCM"),
-            (Tag::CODE_MEANING, Vr::LO, self.meaning.as_bytes()),
-        ]
-    }
-
-    fn item(&self) -> std::io::Result<Vec<u8>> {
-        let mut item = Vec::new();
-        put_sequence_item(&mut item, &self.elements())?;
-        Ok(item)
-    }
-}
-
-/// CID 7203, Image Derivation.
-const LOSSY_COMPRESSION: Code = Code { value: "113040", meaning: "Lossy Compression" };
-/// CID 7202, Source Image Purposes of Reference.
-const UNCOMPRESSED_PREDECESSOR: Code = Code { value: "121320", meaning: "Uncompressed predecessor" };
-const SOURCE_OF_PROCESSING: Code =
-    Code { value: "121322", meaning: "Source image for image processing operation" };
 
 fn purpose(instance: &Instance<'_>) -> &'static Code {
     if instance.is_encapsulated() { &SOURCE_OF_PROCESSING } else { &UNCOMPRESSED_PREDECESSOR }
@@ -137,47 +120,6 @@ const OF_THE_OLD_SAMPLES: &[Tag] = &[
     Tag::SMALLEST_PIXEL_VALUE_IN_SERIES,
     Tag::LARGEST_PIXEL_VALUE_IN_SERIES,
 ];
-
-/// Lossy Image Compression Method (0028,2114) of each syntax, C.7.6.1.1.5.1.
-const METHODS: &[(&str, &str)] = &[
-    (uids::JPEG_BASELINE, "ISO_10918_1"),
-    (uids::JPEG_EXTENDED, "ISO_10918_1"),
-    (uids::JPEG_LS_NEAR_LOSSLESS, "ISO_14495_1"),
-    (uids::JPEG_2000, "ISO_15444_1"),
-    (uids::HTJ2K, "ISO_15444_15"),
-    (uids::JPEG_XL, "ISO_18181_1"),
-];
-
-/// Value 1 says that the samples derive from others; the rest stays. Without any, value 2 says that it was made later.
-fn image_type(received: &str) -> String {
-    let rest = received.split_once('\\').map_or("SECONDARY", |(_, rest)| rest);
-    format!("DERIVED\\{rest}")
-}
-
-/// Frame Type (0008,9007) of the functional groups, which says of each frame what Image Type says of the image. What is no
-/// original keeps its place and its length.
-fn frame_types(instance: &Instance<'_>) -> Result<BTreeMap<u64, Vec<u8>>, CompressError> {
-    let mut patches = BTreeMap::new();
-    for tag in FUNCTIONAL_GROUPS {
-        let Some(groups) = instance.data_set.element(*tag) else { continue };
-        let found = nested_values(instance.source, instance.data_set, groups, Tag::FRAME_TYPE);
-        for range in found?.into_iter().filter(|range| range.end - range.start <= LONGEST_FRAME_TYPE) {
-            let value = instance.source.bytes(range.clone())?;
-            if let Some(rest) = value.strip_prefix(ORIGINAL) {
-                // One character less, and a space more behind the last value, where it does not count.
-                patches.insert(range.start, [DERIVED, rest, b" "].concat());
-            }
-        }
-    }
-    Ok(patches)
-}
-
-const ORIGINAL: &[u8] = b"ORIGINAL";
-const DERIVED: &[u8] = b"DERIVED";
-const FUNCTIONAL_GROUPS: &[Tag] =
-    &[Tag::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, Tag::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE];
-/// It has four values of at most 16 characters; what is much longer is none.
-const LONGEST_FRAME_TYPE: u64 = 1024;
 
 /// In words, what is done.
 fn description(target: &TransferSyntax, encoder: &dyn Encoder, parameters: &Parameters) -> String {
@@ -208,112 +150,18 @@ fn with_earlier(description: String, instance: &Instance<'_>) -> Result<Option<V
 /// ST has at most so many characters (PS3.5 6.2).
 const LONGEST_SHORT_TEXT: usize = 1024;
 
-/// The ratios and methods of earlier steps, as many of either: the ratios up to where the new one is put, the methods with
-/// the new one.
-fn lossy_steps(instance: &Instance<'_>, target: &TransferSyntax) -> Result<(String, String), CompressError> {
-    let method = METHODS.iter().find(|(uid, _)| *uid == target.uid).map(|(_, method)| *method);
-    let method = method.ok_or_else(|| CompressError::Kept(Reason::NoEncoder(target.keyword.to_owned())))?;
-    let ratios = text(instance, Tag::LOSSY_IMAGE_COMPRESSION_RATIO)?;
-    let methods = text(instance, Tag::LOSSY_IMAGE_COMPRESSION_METHOD)?;
-    let steps = values(&ratios).len().max(values(&methods).len());
-    // Steps of which only one of both is told keep an empty value for the other, so that values stay paired.
-    let with = |earlier: &str, next| {
-        let mut all = values(earlier);
-        all.resize(steps, "");
-        all.push(next);
-        all.join("\\")
-    };
-    Ok((with(&ratios, ""), with(&methods, method)))
-}
-
-fn values(text: &str) -> Vec<&str> {
-    if text.is_empty() { Vec::new() } else { text.split('\\').collect() }
-}
-
-/// The items of a sequence with one more behind them, in Explicit VR Little Endian.
-fn appended(
-    instance: &Instance<'_>,
-    tag: Tag,
-    elements: &[(Tag, Vr, &[u8])],
-) -> Result<Vec<u8>, CompressError> {
-    let mut items = items(instance, tag)?;
-    put_sequence_item(&mut items, elements)?;
-    Ok(items)
-}
-
-/// The items of a sequence as they are written in Explicit VR Little Endian; none when there is no such sequence.
-fn items(instance: &Instance<'_>, tag: Tag) -> Result<Vec<u8>, CompressError> {
-    let Some(at) = instance.data_set.elements.iter().position(|element| element.tag == tag) else {
-        return Ok(Vec::new());
-    };
-    let mut element = Vec::new();
-    write_as_explicit(instance.source, instance.data_set, at..at + 1, &BTreeMap::new(), &mut element)?;
-    let sequence =
-        element.split_first_chunk::<SEQUENCE_HEADER>().filter(|(header, _)| header[4..6] == Vr::SQ.0);
-    let Some((header, items)) = sequence else {
-        let said = format!("{tag} is to be a sequence and is none");
-        return Err(CompressError::Kept(Reason::HeaderNotRewritable(said)));
-    };
-    let delimiter = if header.ends_with(&[0xFF; 4]) { DELIMITER } else { 0 };
-    Ok(items[..items.len().saturating_sub(delimiter)].to_vec())
-}
-
-/// Bytes of the header of a sequence in Explicit VR (PS3.5 7.1.2), and of the delimiter behind one of undefined length.
-const SEQUENCE_HEADER: usize = 12;
-const DELIMITER: usize = 8;
-
-/// A UID that stands for these bytes and for what is done to them.
-fn derived_uid(
-    instance: &Instance<'_>,
-    predecessor: &Uid,
-    encoder: &dyn Encoder,
-    description: &str,
-) -> Result<Uid, CompressError> {
-    let mut hasher = blake3::Hasher::new_derive_key(UID_CONTEXT);
-    for text in [predecessor.as_str(), encoder.transfer_syntax(), encoder.name(), description] {
-        hasher.update(text.as_bytes());
-        hasher.update(&[0]);
-    }
-    let source = instance.source;
-    in_pieces(source, 0..source.len(), |bytes| {
-        hasher.update(&bytes);
-        Ok(())
-    })?;
-    let mut bits = [0; 16];
-    hasher.finalize_xof().fill(&mut bits);
-    Ok(Uid::of_bits(u128::from_be_bytes(bits)))
-}
-
-/// What the hash is for; another context gives other UIDs.
-const UID_CONTEXT: &str = "Condenser: SOP Instance UID of an instance that is derived with loss, 1";
-
-fn text(instance: &Instance<'_>, tag: Tag) -> Result<String, CompressError> {
-    known(instance.data_set.text(instance.source, tag)).map(Option::unwrap_or_default)
-}
-
-fn uid(instance: &Instance<'_>, tag: Tag) -> Result<Option<Uid>, CompressError> {
-    known(instance.data_set.uid(instance.source, tag))
-}
-
-/// A value that could be read and is one of its kind.
-fn known<T>(value: Result<Option<T>, ValueError>) -> Result<Option<T>, CompressError> {
-    match value {
-        Ok(value) => Ok(value),
-        Err(ValueError::Io(error)) => Err(CompressError::Io(error)),
-        Err(_) => Ok(None),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::code_sequence::SEQUENCE_HEADER;
     use super::super::compress::compress;
-    use super::super::encoders::ENCODERS;
     use super::super::lossy::Lossy;
     use super::super::report::{Options, Report};
     use super::super::testing::{self, cells};
     use super::*;
     use crate::dicom::testing::{DataSetBuilder, ENCODINGS};
-    use crate::dicom::{DataSet, FileMeta, ImagePixel, Limits, VrEncoding, walk};
+    use crate::dicom::{
+        DataSet, FileMeta, ImagePixel, Limits, VrEncoding, nested_values, put_sequence_item, walk,
+    };
     use std::io::Cursor;
 
     const CT: &str = "1.2.840.10008.5.1.4.1.1.2";
@@ -553,18 +401,5 @@ mod tests {
         let bytes = ct(encoding, |head| identified(head).text(Tag::DERIVATION_DESCRIPTION, Vr::ST, &long));
         let written = near_lossless(encoding, &bytes, 2).unwrap();
         assert_eq!(written.text(Tag::DERIVATION_DESCRIPTION), long);
-    }
-
-    #[test]
-    fn every_encoder_that_may_lose_something_has_a_method() {
-        for encoder in ENCODERS {
-            if encoder.exactness(&Parameters::default()) != Exactness::Exact {
-                assert!(
-                    METHODS.iter().any(|(uid, _)| *uid == encoder.transfer_syntax()),
-                    "{}",
-                    encoder.name()
-                );
-            }
-        }
     }
 }

@@ -6,12 +6,14 @@ use super::encoder::{Coded, Frame};
 use super::frame_source::FrameSource;
 use super::pair::Pair;
 use super::parameters::Parameters;
+use super::pool::{PoolError, in_order};
 use super::reason::Reason;
 use super::report::CompressError;
 use super::scratch::Lent;
 use super::size_limit::SizeLimit;
 use super::verify::verify;
-use crate::dicom::{ImagePixel, TransferSyntax};
+use crate::dicom::{EncapsulatedWriter, ImagePixel, OffsetTable, TransferSyntax};
+use std::io::{Seek, Write};
 use std::sync::{Mutex, PoisonError};
 
 /// What the jobs of all frames of an instance share. They run on several threads.
@@ -51,6 +53,23 @@ impl FrameJob<'_> {
             .and_then(|()| self.prove(number, &cells, &codestream))
             .map_err(CompressError::Kept)?;
         Ok(codestream)
+    }
+
+    /// Writes Pixel Data, while the pool encodes and proves its frames. Gives the bytes of all codestreams, padded.
+    ///
+    /// # Errors
+    /// The reason to keep the instance as received, or the error of source or output.
+    pub(super) fn write_all<W: Write + Seek>(
+        &self,
+        table: OffsetTable,
+        out: &mut W,
+    ) -> Result<u64, CompressError> {
+        let frames = self.image.frames;
+        let mut writer = EncapsulatedWriter::begin(out, frames, table)?;
+        let write =
+            |codestream: Lent| writer.frame(&codestream).map_err(|error| PoolError::Job(error.into()));
+        in_order(frames, |index| self.run(index), write)?;
+        Ok(writer.finish()?.frame_bytes)
     }
 
     fn encode(&self, number: u32, frame: &Frame<'_>, codestream: &mut Vec<u8>) -> Result<(), Reason> {

@@ -50,17 +50,21 @@
 //! it is, and its [`Reason`] says why.
 
 mod array;
+mod array_error;
 mod array_source;
 mod attributes;
 mod cells;
 mod charls;
 mod choice;
+mod code_sequence;
 mod codestream;
 mod compress;
 mod decoded_pixels;
 mod decoders;
 mod deflated_data_set;
 mod derivation;
+mod derived_type;
+mod derived_uid;
 mod deviation;
 mod encoder;
 mod encoders;
@@ -73,7 +77,11 @@ mod jpeg_stream;
 mod jpeg_transform;
 mod jpeg_xl_stream;
 mod lossy;
+mod lossy_steps;
+mod native_file;
+mod native_form;
 mod native_image;
+mod native_pixel_data;
 mod native_target;
 mod not_decoded;
 mod openjpeg;
@@ -98,9 +106,9 @@ mod targets;
 mod testing;
 mod verify;
 mod wrap;
-mod wrapped_image;
 
-pub use array::{Array, ArrayError, ArrayInstance, Place};
+pub use array::{Array, ArrayInstance};
+pub use array_error::{ArrayError, Place};
 pub use array_source::ArraySource;
 pub use choice::{Choice, Chosen, Sampled, compress_as};
 pub use codestream::{

@@ -5,39 +5,15 @@
 //! in memory. What is native already, and what has no pixels at all, only gets the other headers.
 
 use super::attributes::{image_edits, mark_lossy, say_planar, without_fragments};
-use super::frame_source::FrameSource;
 use super::instance::Instance;
+use super::native_form::{Form, form_of};
+use super::native_pixel_data::{has_native_length, write_pixels};
 use super::pixels::Pixels;
-use super::pool::{PoolError, in_order};
 use super::reason::Reason;
 use super::report::{CompressError, Options};
-use crate::dicom::{
-    BitWriter, Element, Headers, PixelCoding, Tag, TransferSyntax, Vr, nested_fragments, put_element_header,
-    uids, write_elements,
-};
-use std::borrow::Cow;
+use crate::dicom::{Element, PixelCoding, Tag, TransferSyntax, nested_fragments, write_elements};
 use std::collections::BTreeMap;
 use std::io::Write;
-
-/// How a native transfer syntax is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Form {
-    /// Of its elements.
-    pub(super) headers: Headers,
-    /// Whether the whole data set is deflated.
-    pub(super) deflated: bool,
-}
-
-/// How a native transfer syntax is written; `None` when nothing here writes it.
-pub(super) fn form_of(target: &TransferSyntax) -> Option<Form> {
-    FORMS.iter().find(|(uid, _)| *uid == target.uid).map(|(_, form)| *form)
-}
-
-const FORMS: &[(&str, Form)] = &[
-    (uids::IMPLICIT_VR_LITTLE_ENDIAN, Form { headers: Headers::Implicit, deflated: false }),
-    (uids::EXPLICIT_VR_LITTLE_ENDIAN, Form { headers: Headers::Explicit, deflated: false }),
-    (uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, Form { headers: Headers::Explicit, deflated: true }),
-];
 
 /// An instance on its way into a native transfer syntax.
 pub(super) struct NativeTarget<'s> {
@@ -99,7 +75,7 @@ impl<'s> NativeTarget<'s> {
         without_fragments(&mut edits);
         mark_lossy(&self.instance, &mut edits)?;
         write(0..at, &edits, out)?;
-        self.write_pixels(pixels, out)?;
+        write_pixels(pixels, self.form.headers, out)?;
         write(at + 1..count, &BTreeMap::new(), out)
     }
 
@@ -108,42 +84,6 @@ impl<'s> NativeTarget<'s> {
         let element = || self.instance.data_set.pixel_data().map(Element::value_length);
         self.pixels.as_ref().map(|pixels| pixels.native_bytes).or_else(element).unwrap_or_default()
     }
-
-    fn write_pixels(&self, pixels: &Pixels<'_>, out: &mut dyn Write) -> Result<(), CompressError> {
-        let bytes = pixels.native_bytes;
-        let too_long = |_| CompressError::Kept(Reason::TooLongForNative { bytes });
-        let length = u32::try_from(bytes.next_multiple_of(2)).map_err(too_long)?;
-        // Bytes may stand under OB, words must stand under OW (PS3.5 8.2 and A.2); implicit headers do not say.
-        let vr = if pixels.image.bits_allocated > 8 { Vr::OW } else { Vr::OB };
-        put_element_header(self.form.headers, Tag::PIXEL_DATA, vr, length, out)?;
-        let source: &dyn FrameSource = pixels.source.as_ref();
-        let job = |index: u32| source.cells(index).map(Cow::into_owned);
-        let frame_bits = pixels.image.frame_bits();
-        if frame_bits.is_multiple_of(8) {
-            let take = |cells: Vec<u8>| out.write_all(&cells).map_err(PoolError::Io);
-            in_order(pixels.image.frames, job, take).map_err(CompressError::from)?;
-        } else {
-            // Cells of one bit: natively a frame begins where the one before ends, within a byte.
-            let mut writer = BitWriter::new(out);
-            let take = |cells: Vec<u8>| writer.write(&cells, frame_bits).map_err(PoolError::Io);
-            in_order(pixels.image.frames, job, take).map_err(CompressError::from)?;
-            writer.finish()?;
-        }
-        if !bytes.is_multiple_of(2) {
-            out.write_all(&[0])?;
-        }
-        Ok(())
-    }
-}
-
-/// Whether a header of 32 bits can say so many bytes.
-fn has_native_length(bytes: u64) -> Result<(), CompressError> {
-    let bytes = bytes.next_multiple_of(2);
-    // 2³² − 1 would be an undefined length.
-    if bytes >= u64::from(u32::MAX) {
-        return Err(CompressError::Kept(Reason::TooLongForNative { bytes }));
-    }
-    Ok(())
 }
 
 fn no_fragments_within(instance: &Instance<'_>) -> Result<(), CompressError> {
@@ -165,8 +105,8 @@ mod tests {
     use super::*;
     use crate::dicom::testing::{DataSetBuilder, ENCODINGS};
     use crate::dicom::{
-        EncapsulatedFrames, FileMeta, ImagePixel, Limits, OffsetTable, VrEncoding, clear_padding, inflate,
-        walk,
+        EncapsulatedFrames, FileMeta, ImagePixel, Limits, OffsetTable, Vr, VrEncoding, clear_padding,
+        inflate, uids, walk,
     };
     use VrEncoding::{ExplicitLittle, ImplicitLittle};
     use std::io::Cursor;

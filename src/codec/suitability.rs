@@ -1,7 +1,8 @@
 //! What can be said for and against encoding an instance before a single cell is looked at.
 
 use super::instance::Instance;
-use super::native_target::{NativeTarget, form_of};
+use super::native_form::form_of;
+use super::native_target::NativeTarget;
 use super::pair::Pair;
 use super::parameters::Exactness;
 use super::permission::may_lose;

@@ -3,7 +3,7 @@
 use super::decoders::DECODERS;
 use super::encoder::{Decoder, Encoder};
 use super::encoders::ENCODERS;
-use super::native_target::form_of;
+use super::native_form::form_of;
 use crate::dicom::{TRANSFER_SYNTAXES, TransferSyntax};
 
 /// The transfer syntaxes that compress: those that there is an encoder for, each once, and the one that deflates the whole

@@ -1,9 +1,10 @@
 //! Compares the header of a codestream with the data set around it: Image Pixel attributes and transfer syntax (PS3.5 8.2).
 
+use super::colours::colours_in;
 use super::disagreement::{Disagreement, Point};
 use super::family::Family;
-use super::header::{CodestreamHeader, Coding, JpegColour, is_lossless, progression};
-use crate::dicom::{Fidelity, ImagePixel, Photometric, TransferSyntax, uids};
+use super::header::{CodestreamHeader, Coding, is_lossless, progression};
+use crate::dicom::{Fidelity, ImagePixel, TransferSyntax, uids};
 
 /// Every point in which a codestream contradicts the image and the transfer syntax that it is said to be of; none when it
 /// may be what they say. Nothing is found of a transfer syntax whose frames have no header (see [`Family::of`]).
@@ -170,50 +171,6 @@ fn plural(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// What a codestream says of its colours, and the interpretations that it may have with them.
-struct Colours {
-    said: &'static str,
-    may_be: &'static [Photometric],
-}
-
-const YCBCR: &[Photometric] =
-    &[Photometric::YbrFull, Photometric::YbrFull422, Photometric::YbrPartial422, Photometric::YbrPartial420];
-
-/// None where the codestream leaves it open.
-fn colours_in(coding: &Coding) -> Option<Colours> {
-    let colours = |said, may_be| Some(Colours { said, may_be });
-    match coding {
-        Coding::Jpeg(jpeg) => match jpeg.colour {
-            JpegColour::YCbCr => colours("says that its colours are YCbCr", YCBCR),
-            JpegColour::Untransformed => {
-                colours("says that its colours are not transformed", &[Photometric::Rgb])
-            }
-            JpegColour::Unsaid => None,
-        },
-        Coding::JpegLs(jpeg_ls) if jpeg_ls.colour_transform => {
-            colours("has a colour transform that the standard does not know", &[])
-        }
-        Coding::Jpeg2000(coding) => match (coding.colour_transform, coding.reversible) {
-            (true, true) => colours("has the reversible colour transform", &[Photometric::YbrRct]),
-            (true, false) => colours("has the irreversible colour transform", &[Photometric::YbrIct]),
-            (false, _) => colours("has no colour transform", NOT_TRANSFORMED),
-        },
-        Coding::JpegXl(coding) if coding.xyb => colours("has XYB colours", &[Photometric::Xyb]),
-        Coding::JpegXl(coding) if coding.ycbcr => colours("has the YCbCr colours of a JPEG image", YCBCR),
-        Coding::JpegXl(_) => colours("has colours that are not transformed", NOT_TRANSFORMED),
-        Coding::Rle { .. } | Coding::JpegLs(_) => None,
-    }
-}
-
-/// What three samples may be that the codec did not transform.
-const NOT_TRANSFORMED: &[Photometric] = &[
-    Photometric::Rgb,
-    Photometric::YbrFull,
-    Photometric::YbrFull422,
-    Photometric::YbrPartial422,
-    Photometric::YbrPartial420,
-];
-
 #[cfg(test)]
 mod tests {
     use super::super::super::encoder::{Encoder, Frame};
@@ -221,8 +178,9 @@ mod tests {
     use super::super::super::parameters::Parameters;
     use super::super::super::profile::allows;
     use super::super::super::testing::{self, cells, encoder_for, stored};
+    use super::super::header::JpegColour;
     use super::*;
-    use crate::dicom::{PixelCoding, TRANSFER_SYNTAXES};
+    use crate::dicom::{Photometric, PixelCoding, TRANSFER_SYNTAXES};
     use proptest::prelude::*;
 
     fn syntax(uid: &str) -> &'static TransferSyntax {

@@ -1,5 +1,6 @@
 //! What the codestream of a frame says of itself, and whether that is what the data set around it says (PS3.5 8.2, A.4).
 
+mod colours;
 mod disagreement;
 mod family;
 mod header;

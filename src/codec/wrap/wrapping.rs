@@ -1,141 +1,25 @@
 //! Puts frames that someone else compressed into an instance, once their headers agree with it (PS3.5 8.2 and A.4).
 
-use super::attributes::{image_edits, say_lossy, without_fragments};
-use super::codestream::{CodestreamError, CodestreamHeader, Disagreement, Family, Gravity, disagreements};
-use super::decoders::DECODERS;
-use super::deviation::Deviation;
-use super::encoder::{Coded, DecodeError, Decoder};
-use super::native_image::native_image_of;
-use super::parameters::Exactness;
-use super::pixels::{FLOAT_PIXELS, SIGNATURES};
-use super::pool::{PoolError, in_order};
-use super::scratch::{self, Buffer};
-use super::verify::{VerifyError, verify};
-use super::wrapped_image::wrapped_image_of;
+use super::super::attributes::{image_edits, say_lossy, without_fragments};
+use super::super::encoder::Decoder;
+use super::super::pool::{PoolError, in_order};
+use super::error::WrapError;
+use super::headers::Headers;
+use super::judge::Judge;
+use super::options::{WrapOptions, WrapReport};
+use super::place::{around_pixel_data, may_be_replaced};
 use crate::dicom::{
-    DataSet, EncapsulatedWriter, EncapsulationError, Fidelity, FileMeta, ImagePixel, ImagePixelError,
-    NativePixels, OffsetTable, PixelCoding, RewriteError, Source, Tag, TransferSyntax, write_as_explicit,
+    DataSet, EncapsulatedWriter, FileMeta, ImagePixel, OffsetTable, PixelCoding, Source, TransferSyntax,
+    write_as_explicit,
 };
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Seek, Write};
-use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
-
-/// How strictly frames that someone else compressed are taken, and how they are written.
-#[derive(Debug, Clone)]
-pub struct WrapOptions {
-    /// Which offset table to write; `None` takes the Basic Offset Table where 32 bits suffice, else the Extended.
-    pub offset_table: Option<OffsetTable>,
-    /// Whether disagreements that are only [`Gravity::Suspicious`] are let through. They are in the report then.
-    pub accept_suspicious: bool,
-    /// Whether every frame is decoded, where a decoder here reads the transfer syntax; and compared with the native Pixel
-    /// Data of the data set, where it has one.
-    pub decode: bool,
-}
-
-impl Default for WrapOptions {
-    /// Nothing that is odd is let through, and every frame is decoded.
-    fn default() -> WrapOptions {
-        WrapOptions { offset_table: None, accept_suspicious: false, decode: true }
-    }
-}
-
-/// What has been wrapped.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WrapReport {
-    /// The image as the data set of the file describes it.
-    pub image: ImagePixel,
-    /// The decoder that decoded every frame; `None` when none was asked to, or none reads the transfer syntax.
-    pub decoded_by: Option<&'static str>,
-    /// How far the decoded samples lie from those of the native Pixel Data whose place they take; `None` when there was
-    /// nothing to compare with, or nothing was decoded. All are equal where the transfer syntax is a lossless one.
-    pub deviation: Option<Deviation>,
-    /// What was let through, of each frame (from 1).
-    pub suspicious: Vec<(u32, Disagreement)>,
-    /// Bytes of all codestreams, with their pad bytes.
-    pub encoded_bytes: u64,
-    /// Bytes of the whole file.
-    pub file_bytes: u64,
-}
-
-/// Why frames could not be wrapped. What has been written to the output so far is of no use.
-#[derive(Debug, thiserror::Error)]
-pub enum WrapError {
-    /// The transfer syntax is not one of encapsulated frames.
-    #[error("{0} has no encapsulated frames")]
-    NotEncapsulated(&'static str),
-    /// There are more or fewer codestreams than frames.
-    #[error("Number of Frames (0028,0008) is {frames}, and there {}", counted(*.codestreams))]
-    FrameCount {
-        /// Number of Frames of the data set.
-        frames: u32,
-        /// Codestreams that were given.
-        codestreams: usize,
-    },
-    /// The attributes of the Image Pixel Module do not describe an image.
-    #[error("its image pixel attributes are unusable: {0}")]
-    Image(#[from] ImagePixelError),
-    /// The data set has something that does not go with encapsulated Pixel Data, or that would become wrong.
-    #[error("the data set has {0}")]
-    Untouchable(String),
-    /// The codestream has no header that can be read.
-    #[error("frame {frame}: {error}")]
-    Header {
-        /// The frame, counted from 1.
-        frame: u32,
-        /// What is wrong with it.
-        error: CodestreamError,
-    },
-    /// The codestream's header contradicts the data set or the transfer syntax.
-    #[error("frame {frame}: {}", sentences(.found))]
-    Disagrees {
-        /// The frame, counted from 1.
-        frame: u32,
-        /// Every point in which it does; none that was let through.
-        found: Vec<Disagreement>,
-    },
-    /// The codestream cannot be decoded.
-    #[error("frame {frame}: {decoder} cannot decode it: {error}")]
-    Undecodable {
-        /// The frame, counted from 1.
-        frame: u32,
-        /// The decoder's name.
-        decoder: &'static str,
-        /// What the decoder says.
-        error: DecodeError,
-    },
-    /// The codestream decodes to something else than the native Pixel Data that it is to take the place of.
-    #[error("frame {frame}: {error}")]
-    Differs {
-        /// The frame, counted from 1.
-        frame: u32,
-        /// What differs.
-        error: VerifyError,
-    },
-    /// The frames cannot be encapsulated.
-    #[error(transparent)]
-    Encapsulation(#[from] EncapsulationError),
-    /// The elements around the pixel data cannot be written in Explicit VR Little Endian.
-    #[error(transparent)]
-    Rewrite(#[from] RewriteError),
-    /// A decoder panicked.
-    #[error("the decoder panicked at frame {frame}: {message}")]
-    Panicked {
-        /// The frame, counted from 1.
-        frame: u32,
-        /// What the panic said.
-        message: String,
-    },
-    /// The source could not be read or the output not be written.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-}
+use std::io::{BufWriter, Seek, Write};
 
 /// Writes an instance whose frames are `codestreams`, which someone else compressed as `transfer_syntax`: a whole Part 10
 /// file to `out`, from its present position on.
 ///
 /// The data set describes the frames; its own Pixel Data, where it has one, gives way to them. Before anything is written
-/// the header of every codestream is held against it, see [`disagreements`]: rows, columns, samples, bits, sign and
+/// the header of every codestream is held against it, see [`disagreements`](super::super::disagreements()): rows, columns, samples, bits, sign and
 /// colours. Where the data set is that of a native RGB image and the codestreams have a colour transform, Photometric
 /// Interpretation becomes what they have (YBR_RCT, YBR_ICT, YBR_FULL, YBR_FULL_422), and Planar Configuration likewise: that
 /// is what the standard asks of whoever compresses. Lossy Image Compression (0028,2110) becomes `01` where a codestream
@@ -233,112 +117,6 @@ pub fn wrap<F: AsRef<[u8]> + Sync, W: Write + Seek>(
 
 const WRITE_BUFFER: usize = 64 << 10;
 
-/// What the headers of all frames say together.
-struct Headers {
-    /// The image as the data set has to describe it.
-    image: ImagePixel,
-    /// What was let through, of each frame (from 1).
-    suspicious: Vec<(u32, Disagreement)>,
-    /// Whether any frame has lost something for certain.
-    loss: bool,
-}
-
-impl Headers {
-    fn held_against<F: AsRef<[u8]>>(
-        received: &ImagePixel,
-        codestreams: &[F],
-        transfer_syntax: &TransferSyntax,
-        options: &WrapOptions,
-    ) -> Result<Headers, WrapError> {
-        let image = wrapped_image_of(received, None, transfer_syntax);
-        let mut headers = Headers { image, suspicious: Vec::new(), loss: false };
-        if Family::of(transfer_syntax).is_none() {
-            return Ok(headers);
-        }
-        for (frame, codestream) in (1..).zip(codestreams) {
-            let header = CodestreamHeader::read(codestream.as_ref())
-                .map_err(|error| WrapError::Header { frame, error })?;
-            if frame == 1 {
-                headers.image = wrapped_image_of(received, Some(&header), transfer_syntax);
-            }
-            headers.loss |= header.loss().is_some();
-            let (accepted, found): (Vec<_>, Vec<_>) =
-                disagreements(&header, Some(&headers.image), transfer_syntax)
-                    .into_iter()
-                    .partition(|one| options.accept_suspicious && one.point.gravity() == Gravity::Suspicious);
-            if !found.is_empty() {
-                return Err(WrapError::Disagrees { frame, found });
-            }
-            headers.suspicious.extend(accepted.into_iter().map(|one| (frame, one)));
-        }
-        Ok(headers)
-    }
-}
-
-/// Decodes frames, and compares them with the native ones where there are any.
-struct Judge<'a> {
-    decoder: Option<&'static dyn Decoder>,
-    encoded: &'a ImagePixel,
-    /// The image as its cells are wanted.
-    wanted: ImagePixel,
-    native: Option<NativePixels<'a>>,
-    exactness: Exactness,
-    deviation: Mutex<Deviation>,
-}
-
-impl<'a> Judge<'a> {
-    fn of(
-        source: &'a dyn Source,
-        data_set: &DataSet,
-        received: &ImagePixel,
-        encoded: &'a ImagePixel,
-        transfer_syntax: &TransferSyntax,
-        options: &WrapOptions,
-    ) -> Judge<'a> {
-        let reads = |decoder: &&&dyn Decoder| decoder.transfer_syntax() == transfer_syntax.uid;
-        let native = NativePixels::of(source, data_set, received).ok();
-        let wanted = match native {
-            Some(_) => received.clone(),
-            None => native_image_of(encoded, transfer_syntax, false),
-        };
-        let lossless = transfer_syntax.fidelity == Fidelity::Lossless;
-        Judge {
-            decoder: DECODERS.iter().find(reads).copied().filter(|_| options.decode),
-            encoded,
-            wanted,
-            native,
-            exactness: if lossless { Exactness::Exact } else { Exactness::Close },
-            deviation: Mutex::default(),
-        }
-    }
-
-    fn frame(&self, index: u32, codestream: &[u8]) -> Result<(), WrapError> {
-        let Some(decoder) = self.decoder else { return Ok(()) };
-        let frame = index.saturating_add(1);
-        let coded = Coded { codestream, encoded: self.encoded, native: &self.wanted };
-        let Some(native) = &self.native else {
-            let decoded = scratch::with(&CELLS, |cells| decoder.decode(&coded, cells));
-            let undecodable = |error| WrapError::Undecodable { frame, decoder: decoder.name(), error };
-            return decoded.map_err(undecodable);
-        };
-        let measured = verify(decoder, &coded, &native.frame(index)?, self.exactness)
-            .map_err(|error| WrapError::Differs { frame, error })?;
-        let mut deviation = self.deviation.lock().unwrap_or_else(PoisonError::into_inner);
-        *deviation = deviation.and(measured);
-        Ok(())
-    }
-
-    fn measured(&self) -> Option<Deviation> {
-        (self.decoder.is_some() && self.native.is_some())
-            .then(|| *self.deviation.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-thread_local! {
-    /// The decoded cells.
-    static CELLS: Buffer = const { Buffer::new(Vec::new()) };
-}
-
 /// Writes Pixel Data, while the pool decodes its frames. Gives the bytes of all codestreams, padded.
 fn write_frames<F: AsRef<[u8]> + Sync, W: Write + Seek>(
     codestreams: &[F],
@@ -357,61 +135,16 @@ fn write_frames<F: AsRef<[u8]> + Sync, W: Write + Seek>(
     Ok(writer.finish()?.frame_bytes)
 }
 
-/// Which elements stand before Pixel Data, or where it belongs, and which behind.
-fn around_pixel_data(data_set: &DataSet) -> (Range<usize>, Range<usize>) {
-    let elements = &data_set.elements;
-    if let Some(at) = elements.iter().position(|element| element.tag == Tag::PIXEL_DATA) {
-        return (0..at, at + 1..elements.len());
-    }
-    let at = elements.iter().position(|element| element.tag > Tag::PIXEL_DATA).unwrap_or(elements.len());
-    (0..at, at..elements.len())
-}
-
-fn may_be_replaced(data_set: &DataSet) -> Result<(), WrapError> {
-    let stands = |(tag, _): &&(Tag, &str)| data_set.element(*tag).is_some();
-    if let Some((_, name)) = FLOAT_PIXELS.iter().find(stands) {
-        return Err(WrapError::Untouchable((*name).to_owned()));
-    }
-    if let Some((_, name)) = SIGNATURES.iter().find(stands) {
-        let what = format!("a digital signature {name}, which other pixel data would break");
-        return Err(WrapError::Untouchable(what));
-    }
-    if data_set.occurrences(Tag::PIXEL_DATA).count() > 1 {
-        return Err(WrapError::Untouchable("Pixel Data (7FE0,0010) more than once".to_owned()));
-    }
-    Ok(())
-}
-
-impl From<PoolError<WrapError>> for WrapError {
-    fn from(error: PoolError<WrapError>) -> WrapError {
-        match error {
-            PoolError::Job(error) => error,
-            PoolError::Panicked { index, message } => {
-                WrapError::Panicked { frame: index.saturating_add(1), message }
-            }
-            PoolError::Io(error) => WrapError::Io(error),
-        }
-    }
-}
-
-fn counted(codestreams: usize) -> String {
-    if codestreams == 1 { "is 1 codestream".to_owned() } else { format!("are {codestreams} codestreams") }
-}
-
-fn sentences(found: &[Disagreement]) -> String {
-    found.iter().map(Disagreement::to_string).collect::<Vec<_>>().join("; ")
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::encoder::{Encoder, Frame};
-    use super::super::encoders::ENCODERS;
-    use super::super::parameters::Parameters;
-    use super::super::profile::allows;
-    use super::super::testing::{self, cells, encoder_for, instance, stored};
+    use super::super::super::encoder::{Encoder, Frame};
+    use super::super::super::encoders::ENCODERS;
+    use super::super::super::parameters::Parameters;
+    use super::super::super::profile::allows;
+    use super::super::super::testing::{self, cells, encoder_for, instance, stored};
     use super::*;
     use crate::dicom::testing::DataSetBuilder;
-    use crate::dicom::{EncapsulatedFrames, Limits, Photometric, Section, Vr, VrEncoding, uids, walk};
+    use crate::dicom::{EncapsulatedFrames, Limits, Photometric, Section, Tag, Vr, VrEncoding, uids, walk};
     use std::io::Cursor;
 
     const ENCODING: VrEncoding = VrEncoding::ExplicitLittle;

@@ -1,7 +1,7 @@
 //! What the data set has to say of an image whose frames someone else compressed: PS3.5 8.2, read from the codestream.
 
-use super::codestream::{CodestreamHeader, Coding, JpegColour};
-use super::native_image::ANY_PLANAR;
+use super::super::codestream::{CodestreamHeader, Coding, JpegColour};
+use super::super::native_image::ANY_PLANAR;
 use crate::dicom::{ImagePixel, Photometric, TransferSyntax};
 
 /// The image around codestreams with such a header, where the data set describes the native image or the encoded one.
@@ -40,8 +40,8 @@ fn transformed(coding: &Coding) -> Option<Photometric> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::codestream::{Jpeg, Jpeg2000, JpegXl};
-    use super::super::testing::image;
+    use super::super::super::codestream::{Jpeg, Jpeg2000, JpegXl};
+    use super::super::super::testing::image;
     use super::*;
     use crate::dicom::uids;
 
