@@ -439,6 +439,8 @@ fn what_may_be_lost_has_to_be_said() {
         (&["--to", "JPEG2000", "--lossy", "--ratios", "10,20"], "targets must fall"),
         (&["--to", "JPEG2000", "--lossy", "--ratios", "10", "--psnrs", "40"], "cannot be used with"),
         (&["--to", "JPEG2000", "--lossy=yes"], "refused, allowed, allowed-for-mammography"),
+        (&["--to", "JPEGExtended12Bit", "--quality", "90"], "JPEGExtended12Bit changes samples; say --lossy"),
+        (&["--to", "JPEGExtended12Bit", "--lossy", "--quality", "0"], "0 is not in 1..=100"),
     ] {
         let refused = run(arguments);
         assert_eq!(refused.code, 2, "{arguments:?}");
@@ -449,6 +451,7 @@ fn what_may_be_lost_has_to_be_said() {
         (&["--to", "JPEGLSNearLossless", "--lossy", "--near", "3"][..], 3),
         (&["--to", "JPEG2000", "--lossy=allowed-for-mammography", "--ratios", "12"], 4095),
         (&["--to", "JPEG2000", "--lossy", "--psnrs", "40,50"], 4095),
+        (&["--to", "JPEGExtended12Bit", "--lossy"], 4095),
     ] {
         let done = run(arguments);
         assert_eq!(done.code, 0, "{arguments:?}: {}", done.stderr);
@@ -459,6 +462,12 @@ fn what_may_be_lost_has_to_be_said() {
         let file = std::fs::read(&output).unwrap();
         assert_eq!(facts["sop_instance"], FileMeta::parse(&file).unwrap().0.sop_instance);
     }
+    let bytes_of = |quality| {
+        let done = run(&["--to", "JPEGExtended12Bit", "--lossy", "--quality", quality]);
+        assert_eq!(done.json()[0]["outcome"], "condensed", "{}", done.stderr);
+        std::fs::metadata(&output).unwrap().len()
+    };
+    assert!(bytes_of("30") < bytes_of("90") && bytes_of("90") < bytes_of("100"));
     for arguments in [&["--to", "JPEG2000"][..], &["--to", "JPEGLSNearLossless", "--near", "0"]] {
         let done = run(arguments);
         let facts = &done.json()[0];

@@ -167,6 +167,19 @@ fn every_transfer_syntax_is_listed() {
     assert_eq!(run.stdout.lines().count(), TRANSFER_SYNTAXES.len() + 1);
     let line = run.stdout.lines().find(|line| line.starts_with("JPEG2000Lossless ")).unwrap();
     assert!(line.contains("openjpeg") && line.contains("--no-colour-transform"), "{line}");
+    for (keyword, encoder) in [
+        ("ImplicitVRLittleEndian", "native"),
+        ("DeflatedExplicitVRLittleEndian", "native"),
+        ("ExplicitVRBigEndian", "-"),
+        ("XMLEncoding", "-"),
+        ("JPEGBaseline8Bit", "condenser"),
+    ] {
+        let mut lines = run.stdout.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let line = lines.find(|words| words[0] == keyword).unwrap();
+        assert_eq!(line[2], encoder, "{line:?}");
+    }
+    let line = run.stdout.lines().find(|line| line.starts_with("JPEGBaseline8Bit ")).unwrap();
+    assert!(line.ends_with("--no-colour-transform, --quality"), "{line}");
     let rows = condenser(["syntaxes", "--json"]).json();
     assert!(
         rows.iter().all(|row| row["encode"] == true || row["encoders"].as_array().unwrap().is_empty()),

@@ -29,7 +29,8 @@ fn what_was_derived_says_so_to_others() {
     for (original, data_set) in [("plain", plain()), ("again", again()), ("colour", colour())] {
         let bytes = part10(&data_set);
         std::fs::write(folder.path().join(format!("{original}.dcm")), bytes).unwrap();
-        for (target, parameters) in targets() {
+        let jpeg = (original == "colour").then(|| ("JPEGBaseline8Bit", Parameters::default()));
+        for (target, parameters) in targets().into_iter().chain(jpeg) {
             let derived = format!("{original}-{target}.dcm");
             let bound = derive(&data_set, target, parameters, &folder.path().join(&derived));
             writeln!(manifest, "{original}.dcm\t{derived}\t{bound}").unwrap();

@@ -37,7 +37,8 @@ Examples:
   condenser compress old new --recompress never   only what is not compressed yet
   condenser compress in out --json | jq .ratio    one JSON object a file
   condenser compress in out --to JPEGLSNearLossless --lossy --near 2   with an error of at most 2
-  condenser compress in out --to JPEG2000 --lossy --ratios 20,10   two quality layers"
+  condenser compress in out --to JPEG2000 --lossy --ratios 20,10   two quality layers
+  condenser compress in out --to JPEGBaseline8Bit --lossy --quality 95   8 bits, for everyone"
 )]
 pub(super) struct Arguments {
     #[command(flatten)]

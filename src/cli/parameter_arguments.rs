@@ -17,13 +17,16 @@ pub(super) struct ParameterArguments {
     /// JPEG-LS Near-Lossless: the largest error of a sample.
     #[arg(long, value_name = "N", default_value_t = Parameters::default().near)]
     near: u8,
+    /// JPEG Baseline and Extended: 1 to 100, the scale of the quantisation tables.
+    #[arg(long, value_name = "N", default_value_t = Parameters::default().quality, value_parser = clap::value_parser!(u8).range(1..=100))]
+    quality: u8,
     /// JPEG 2000: native to encoded size, one number for each quality layer, falling: 20,10.
     #[arg(long, value_name = "LIST", value_delimiter = ',', conflicts_with = "psnrs")]
     ratios: Vec<f32>,
     /// JPEG 2000: peak signal-to-noise ratio in dB, one number for each quality layer, rising: 40,50.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     psnrs: Vec<f32>,
-    /// JPEG 2000: encode RGB as it is.
+    /// JPEG 2000 and JPEG Baseline: encode RGB as it is.
     #[arg(long)]
     no_colour_transform: bool,
 }
@@ -36,6 +39,7 @@ impl ParameterArguments {
     pub(super) fn apply(&self, wanted: &mut Compress) -> Result<(), String> {
         wanted.lossy = self.lossy;
         wanted.near = self.near;
+        wanted.quality = self.quality;
         wanted.ratios.clone_from(&self.ratios);
         wanted.psnrs.clone_from(&self.psnrs);
         wanted.colour_transform = !self.no_colour_transform;

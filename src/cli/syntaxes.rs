@@ -2,7 +2,7 @@
 
 use super::inspect::json_line;
 use super::outcome::{CommandError, Outcome};
-use crate::codec::{decoders_of, encoders_of, targets};
+use crate::codec::{decoders_of, encoders_of, native_targets, targets};
 use crate::dicom::{Fidelity, PixelCoding, TRANSFER_SYNTAXES, TransferSyntax, VrEncoding};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -58,11 +58,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Outcome, CommandError> {
             json_line(&mut out, &row)?;
         } else {
             let Row { keyword, uid, keep, lossless, .. } = row;
-            let decoders =
-                if row.decode && row.decoders.is_empty() { "native".to_owned() } else { list(&row.decoders) };
+            let native = |can: bool, names: &[&str]| {
+                if can && names.is_empty() { "native".to_owned() } else { list(names) }
+            };
+            let is_written = native_targets().any(|target| target == syntax);
+            let (encoders, decoders) = (native(is_written, &row.encoders), native(row.decode, &row.decoders));
             let line = format!(
-                "{keyword:<48} {uid:<26} {:<18} {decoders:<18} {:<5} {:<9} {}",
-                list(&row.encoders),
+                "{keyword:<48} {uid:<26} {encoders:<18} {decoders:<18} {:<5} {:<9} {}",
                 mark(keep),
                 mark(lossless),
                 list(&row.options)
@@ -87,7 +89,7 @@ impl Row {
             uid: syntax.uid,
             name: syntax.name,
             encode: targets().any(|target| target == syntax),
-            decode: syntax.pixel_coding == PixelCoding::Native || !decoders.is_empty(),
+            decode: is_read_natively(syntax) || !decoders.is_empty(),
             encoders,
             decoders,
             options,
@@ -98,6 +100,11 @@ impl Row {
             retired: syntax.retired,
         }
     }
+}
+
+/// Whether its pixels are there as they are.
+fn is_read_natively(syntax: &TransferSyntax) -> bool {
+    syntax.pixel_coding == PixelCoding::Native && syntax.vr_encoding != VrEncoding::NotElements
 }
 
 fn list(names: &[&str]) -> String {

@@ -143,6 +143,10 @@ impl Encoder for JpegDct {
         ImagePixel { planar: 0, photometric, ..image.clone() }
     }
 
+    fn options(&self) -> &'static [&'static str] {
+        if self.colour { &["--quality", "--no-colour-transform"] } else { &["--quality"] }
+    }
+
     fn exactness(&self, _: &Parameters) -> Exactness {
         Exactness::Close
     }
