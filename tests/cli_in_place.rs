@@ -116,11 +116,11 @@ fn a_kill_at_any_moment_leaves_every_file_whole() {
     };
     let (mut killed, mut drafts_seen) = (0, 0);
     for round in 1..=12 {
+        // Odd rounds wait for a draft, even ones for a file more that is replaced.
+        let goal = whole(&contents(folder.path())) + 1;
         let mut command = Command::new(env!("CARGO_BIN_EXE_condenser"));
         let command = command.args(["compress", "--in-place", "--jobs", "1"]).arg(folder.path());
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // Odd rounds wait for a draft, even ones for a file more that is replaced.
-        let goal = whole(&contents(folder.path())) + 1;
         let is_draft = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "part");
         loop {
             let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
