@@ -40,7 +40,7 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
             "codec/openjpeg/stream.rs",
             "codec/encoders/jpeg_ls/kernel.rs",
             "codec/encoders/jpeg_xl/kernel.rs",
-            "codec/encoders/pack_bits.rs",
+            "codec/encoders/rle_avx2.rs",
             "codec/encoders/rle_kernel.rs",
             "codec/decoders/jpeg_ls/proof.rs",
         ],

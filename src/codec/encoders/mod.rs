@@ -12,8 +12,11 @@ mod jpeg_xl;
 mod pack_bits;
 mod package_merge;
 mod rle;
+#[cfg(target_arch = "x86_64")]
+mod rle_avx2;
 mod rle_kernel;
 mod rle_planes;
+mod rle_rows;
 mod uncompressed;
 
 use super::encoder::Encoder;

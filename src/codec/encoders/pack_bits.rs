@@ -1,159 +1,68 @@
 //! PackBits, one row of one byte plane at a time (PS3.5 G.3.1), by a map of equal neighbours.
 //!
 //! Asked of each byte in turn, «does a run begin here, does it go on?» is a branch for every byte, and nobody can predict it. So
-//! a first pass compares the row with itself shifted by one byte, 64 bytes a step, and leaves one bit for each byte: whether the
-//! next one is equal. A run of three begins at the first set bit whose neighbour is set too, and ends at the first bit that
-//! is not set; both are found by counting trailing zeros, 64 bytes a step. There is one hard decision for each run and each
-//! stretch of literals, and none for each byte.
-//!
-//! The comparison is the only part that differs between processors: AVX2 compares 32 bytes at once and makes a mask of them; the
-//! portable form does eight in a word, and is the reference.
+//! [`rle_rows`](super::rle_rows) leaves one bit for each byte: whether it is equal to the one before. Two or more set bits side by side
+//! are a run of three or more bytes. Shifts and masks of a whole word find the clear bit behind each such group; those are taken
+//! one after the other by counting trailing zeros, and the first bit of the group follows from the leading zeros below. So
+//! the only hard decision is how many runs end within 64 bytes. The literals before a run are copied 32 at a time
+//! without asking how many there are: what is too much is overwritten by what follows. Longer stretches of literals are copied 128 at
+//! a time, which is the most that one length byte stands for.
 
-/// Bytes behind a row, and behind what is written, that may be read and written but never count.
-pub(super) const MARGIN: usize = 2 * BLOCK;
+use super::rle_rows::{BLOCK, MARGIN, Row};
 
-/// Bytes of one step.
-const BLOCK: usize = 64;
+/// Bytes behind what is written that may be written too, but never count.
+pub(super) const SLACK: usize = MARGIN;
+
 /// The most bytes that one PackBits run or stretch stands for (G.3.1).
 const LONGEST: usize = 128;
 /// A shorter run inside literals costs as much as it saves.
 const SHORTEST: usize = 3;
-
-/// How a processor compares bytes.
-pub(super) trait Lanes {
-    /// A bit for each byte that is the same in both, the first one at the bottom.
-    fn equal(some: &[u8; BLOCK], others: &[u8; BLOCK]) -> u64;
-}
-
-/// For any processor.
-pub(super) struct Portable;
-
-impl Lanes for Portable {
-    #[inline(always)]
-    fn equal(some: &[u8; BLOCK], others: &[u8; BLOCK]) -> u64 {
-        let words = some.as_chunks::<8>().0.iter().zip(others.as_chunks::<8>().0);
-        words.rev().fold(0, |mask, (some, other)| {
-            let differs = u64::from_le_bytes(*some) ^ u64::from_le_bytes(*other);
-            // The top bit of each byte: set where any bit differs. Turned round, and collected in the top byte.
-            let any = (differs & LOW_SEVEN).wrapping_add(LOW_SEVEN) | differs;
-            let same = !any >> 7 & LOW_BITS;
-            mask << 8 | same.wrapping_mul(COLLECT) >> 56
-        })
-    }
-}
-
-/// For x86-64 with AVX2. Only code that runs on such a processor may name it.
-#[cfg(target_arch = "x86_64")]
-pub(super) struct Avx2;
-
-#[cfg(target_arch = "x86_64")]
-impl Lanes for Avx2 {
-    #[inline(always)]
-    fn equal(some: &[u8; BLOCK], others: &[u8; BLOCK]) -> u64 {
-        // SAFETY: whoever names this type has found the processor to have AVX2, which is all that the function asks for.
-        unsafe { equal_with_avx2(some, others) }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[inline]
-#[target_feature(enable = "avx2")]
-fn equal_with_avx2(some: &[u8; BLOCK], others: &[u8; BLOCK]) -> u64 {
-    use std::arch::x86_64::{_mm256_cmpeq_epi8, _mm256_movemask_epi8, _mm256_set_epi64x};
-    let load = |bytes: &[u8; BLOCK], half: usize| {
-        let word = |at: usize| {
-            let words = bytes.as_chunks::<8>().0;
-            words.get(4 * half + at).map_or(0, |word| i64::from_le_bytes(*word))
-        };
-        _mm256_set_epi64x(word(3), word(2), word(1), word(0))
-    };
-    let half = |half| {
-        let equal = _mm256_cmpeq_epi8(load(some, half), load(others, half));
-        u64::from(_mm256_movemask_epi8(equal).cast_unsigned())
-    };
-    half(0) | half(1) << 32
-}
-
-const LOW_BITS: u64 = 0x0101_0101_0101_0101;
-const LOW_SEVEN: u64 = 0x7F7F_7F7F_7F7F_7F7F;
-/// Moves the low bit of byte i to bit 56 + i.
-const COLLECT: u64 = 0x0102_0408_1020_4080;
+/// Literals before a run that are copied without asking how many there are.
+const PIECE: usize = 32;
 
 /// The most bytes that a row of `columns` becomes: a length byte for each 128 literals.
 pub(super) fn bound(columns: usize) -> usize {
     columns + columns.div_ceil(LONGEST)
 }
 
-/// Packs the first `columns` bytes of `row`, behind which [`MARGIN`] more may be read, to `out`, which has room for their
-/// [`bound`] and [`MARGIN`] more. Gives how many bytes they became. `equal` is used up.
+/// Packs a row to `out`, which has room for its [`bound`] and [`SLACK`] more. Gives how many bytes it became.
 #[inline(always)]
-pub(super) fn pack<L: Lanes>(row: &[u8], columns: usize, equal: &mut Vec<u64>, out: &mut [u8]) -> usize {
-    map::<L>(row, columns, equal);
-    let mut packed = Packed { row, out, length: 0 };
-    let (mut literal, mut at) = (0, 0);
-    while let Some(start) = next_run(equal, at) {
-        let end = run_end(equal, start);
-        packed.literals(literal, start);
-        let mut left = end - start;
-        while left >= SHORTEST {
-            let run = left.min(LONGEST);
-            packed.run(start, run);
-            left -= run;
+pub(super) fn pack(row: &Row<'_>, out: &mut [u8]) -> usize {
+    let mut packed = Packed { row: row.bytes, out, length: 0, literal: 0 };
+    // Of the word before: whether its last bit is set, and whether its last two are; and where the group begins that reaches up
+    // to this word.
+    let (mut one, mut two, mut open) = (0, 0, 0);
+    for (at, here) in (0..).step_by(BLOCK).zip(row.alike) {
+        let here = *here;
+        let pairs = here & (here << 1 | one);
+        // Clear bits behind two or more set ones: one byte behind a run.
+        let mut ends = !here & (pairs << 1 | two);
+        while ends != 0 {
+            let end = ends.trailing_zeros();
+            ends &= ends.wrapping_sub(1);
+            // Above the highest bit below that is not set the group begins.
+            let clear = !here & !(u64::MAX << end);
+            let first = if clear == 0 { open } else { at_bit(at, bits_of(clear)) };
+            packed.run(first.wrapping_sub(1), at_bit(at, end));
         }
-        // One or two bytes behind full runs go with the literals that follow.
-        literal = end - left;
-        at = end;
+        if here != u64::MAX {
+            open = at_bit(at, bits_of(!here));
+        }
+        (one, two) = (here >> 63, pairs >> 63);
     }
-    packed.literals(literal, columns);
+    packed.literals(row.columns);
     packed.length
 }
 
-/// A bit for each byte of the row: whether the next one is equal. The last has none next to it; a word without bits follows.
 #[inline(always)]
-fn map<L: Lanes>(row: &[u8], columns: usize, equal: &mut Vec<u64>) {
-    let words = columns.div_ceil(BLOCK);
-    equal.clear();
-    equal.resize(words + 1, 0);
-    for (word, at) in equal.iter_mut().take(words).zip((0..).step_by(BLOCK)) {
-        let blocks = (
-            row.get(at..).and_then(|row| row.first_chunk()),
-            row.get(at + 1..).and_then(|row| row.first_chunk()),
-        );
-        if let (Some(some), Some(others)) = blocks {
-            *word = L::equal(some, others);
-        }
-    }
-    if let Some(last) = columns.checked_sub(1) {
-        equal[last / BLOCK] &= !(u64::MAX << (last % BLOCK));
-    }
+fn at_bit(at: usize, bit: u32) -> usize {
+    at.wrapping_add(bit as usize)
 }
 
-/// The first byte from `at` on where three equal ones begin.
+/// One more than the number of the highest bit that is set.
 #[inline(always)]
-fn next_run(equal: &[u64], at: usize) -> Option<usize> {
-    let mut mask = u64::MAX << (at % BLOCK);
-    for (word, pair) in equal.windows(2).enumerate().skip(at / BLOCK) {
-        let begins = pair[0] & (pair[0] >> 1 | pair[1] << 63) & mask;
-        if begins != 0 {
-            return Some(word * BLOCK + begins.trailing_zeros() as usize);
-        }
-        mask = u64::MAX;
-    }
-    None
-}
-
-/// One behind the last of the equal bytes that begin at `start`.
-#[inline(always)]
-fn run_end(equal: &[u64], start: usize) -> usize {
-    let mut mask = u64::MAX << (start % BLOCK);
-    for (word, bits) in equal.iter().enumerate().skip(start / BLOCK) {
-        let ends = !bits & mask;
-        if ends != 0 {
-            return word * BLOCK + ends.trailing_zeros() as usize + 1;
-        }
-        mask = u64::MAX;
-    }
-    equal.len() * BLOCK
+fn bits_of(word: u64) -> u32 {
+    64_u32.wrapping_sub(word.leading_zeros())
 }
 
 /// What has been packed so far.
@@ -161,52 +70,80 @@ struct Packed<'r, 'o> {
     row: &'r [u8],
     out: &'o mut [u8],
     length: usize,
+    /// The first byte of the row that is not packed.
+    literal: usize,
 }
 
 impl Packed<'_, '_> {
-    /// The bytes from `from` to `to` as they are.
+    /// What is left before `start` as it is, and the equal bytes from there to `end`.
     #[inline(always)]
-    fn literals(&mut self, mut from: usize, to: usize) {
-        while from < to {
-            let count = (to - from).min(LONGEST);
-            self.push((count - 1) as u8);
-            // Whole pieces: what is too much is overwritten by what follows.
-            for at in (0..count).step_by(PIECE) {
-                let piece = self.row.get(from + at..).and_then(|row| row.first_chunk::<PIECE>());
-                let place =
-                    self.out.get_mut(self.length + at..).and_then(|out| out.first_chunk_mut::<PIECE>());
-                if let (Some(piece), Some(place)) = (piece, place) {
-                    *place = *piece;
-                }
+    fn run(&mut self, start: usize, end: usize) {
+        let (count, run) = (start.wrapping_sub(self.literal), end.wrapping_sub(start));
+        if count > PIECE || run > LONGEST {
+            return self.long_run(start, end);
+        }
+        let piece = self.row.get(self.literal..).and_then(|row| row.first_chunk::<PIECE>());
+        let place = self.out.get_mut(self.length..).and_then(|out| out.first_chunk_mut::<{ PIECE + 3 }>());
+        let (Some(piece), Some(place)) = (piece, place) else { return };
+        // Whole pieces: what is too much is overwritten by what follows, as is the length of no literals.
+        place[0] = (count as u8).wrapping_sub(1);
+        place[1..=PIECE].copy_from_slice(piece);
+        let at = count + usize::from(count > 0);
+        place[at] = length_of_run(run);
+        place[at + 1] = self.row.get(start).copied().unwrap_or_default();
+        self.length = self.length.wrapping_add(at + 2);
+        self.literal = end;
+    }
+
+    #[inline(never)]
+    fn long_run(&mut self, start: usize, end: usize) {
+        self.literals(start);
+        let byte = self.row.get(start).copied().unwrap_or_default();
+        let mut left = end.wrapping_sub(start);
+        while left >= SHORTEST {
+            let run = left.min(LONGEST);
+            if let Some(place) = self.out.get_mut(self.length..).and_then(|out| out.first_chunk_mut()) {
+                *place = [length_of_run(run), byte];
             }
-            self.length += count;
-            from += count;
+            self.length = self.length.wrapping_add(2);
+            left = left.wrapping_sub(run);
         }
+        // One or two bytes behind full runs go with the literals that follow.
+        self.literal = end.wrapping_sub(left);
     }
 
-    /// `count` bytes like the one at `start`.
+    /// What is left before `to` as it is.
     #[inline(always)]
-    fn run(&mut self, start: usize, count: usize) {
-        // −(n − 1) as a signed byte.
-        self.push((257 - count) as u8);
-        self.push(self.row[start]);
-    }
-
-    #[inline(always)]
-    fn push(&mut self, byte: u8) {
-        if let Some(place) = self.out.get_mut(self.length) {
-            *place = byte;
+    fn literals(&mut self, to: usize) {
+        while self.literal < to {
+            let count = to.wrapping_sub(self.literal).min(LONGEST);
+            let piece = self.row.get(self.literal..).and_then(|row| row.first_chunk::<LONGEST>());
+            let place =
+                self.out.get_mut(self.length..).and_then(|out| out.first_chunk_mut::<{ 1 + LONGEST }>());
+            if let (Some(piece), Some(place)) = (piece, place) {
+                place[0] = (count as u8).wrapping_sub(1);
+                place[1..].copy_from_slice(piece);
+            }
+            self.length = self.length.wrapping_add(1).wrapping_add(count);
+            self.literal = self.literal.wrapping_add(count);
         }
-        self.length += 1;
     }
 }
 
-/// Bytes that literals are copied by.
-const PIECE: usize = 32;
+/// −(n − 1) as a signed byte.
+#[inline(always)]
+fn length_of_run(count: usize) -> u8 {
+    1_u8.wrapping_sub(count as u8)
+}
 
 #[cfg(test)]
 mod tests {
+    #[cfg(target_arch = "x86_64")]
+    use super::super::rle_avx2::Avx2;
+    use super::super::rle_planes::Planes;
+    use super::super::rle_rows::{Lanes, Portable, Rows};
     use super::*;
+    use crate::codec::testing::image;
     use proptest::prelude::*;
 
     fn packed(row: &[u8]) -> Vec<u8> {
@@ -220,10 +157,14 @@ mod tests {
 
     fn packed_by<L: Lanes>(row: &[u8]) -> Vec<u8> {
         // What lies behind the row must not count, even where it continues a run.
-        let mut with_margin = row.to_vec();
-        with_margin.resize(row.len() + MARGIN, *row.last().unwrap());
-        let mut out = vec![0xEE; bound(row.len()) + MARGIN];
-        let length = pack::<L>(&with_margin, row.len(), &mut vec![7; 3], &mut out);
+        let mut rows = Rows::default();
+        for row in [vec![row[row.len() - 1]; row.len() + MARGIN], row.to_vec()] {
+            let planes = Planes::of(&image(1, row.len() as u16, 8, 1, 0)).unwrap();
+            rows.fit(row.len());
+            rows.read::<L>(&row, &planes.plane(0));
+        }
+        let mut out = vec![0xEE; bound(row.len()) + SLACK];
+        let length = pack(&rows.each().next().unwrap(), &mut out);
         assert!(length <= bound(row.len()));
         out.truncate(length);
         out
@@ -267,19 +208,6 @@ mod tests {
         #[test]
         fn noise_comes_back(row in prop::collection::vec(any::<u8>(), 1..700)) {
             prop_assert_eq!(unpack_naively(&packed(&row)), row);
-        }
-
-        #[test]
-        fn every_form_compares_alike(some: [u8; 32], others: [u8; 32], same: u64) {
-            let some: [u8; BLOCK] = std::array::from_fn(|at| some[at % 32]);
-            let others =
-                std::array::from_fn(|at| if same >> at & 1 == 1 { some[at] } else { others[at % 32] });
-            let expected = (0..BLOCK).fold(0, |mask, at| mask | u64::from(some[at] == others[at]) << at);
-            prop_assert_eq!(Portable::equal(&some, &others), expected);
-            #[cfg(target_arch = "x86_64")]
-            if is_x86_feature_detected!("avx2") {
-                prop_assert_eq!(Avx2::equal(&some, &others), expected);
-            }
         }
     }
 

@@ -1,11 +1,13 @@
 //! The encoding loops of RLE as they are compiled: once for any processor, and once for those with AVX2 (PS3.5 Annex G).
 
 use super::super::encoder::EncodeError;
-use super::super::scratch::{self, Buffer};
+use super::super::rle_header::HEADER;
+use super::pack_bits::{self, SLACK, bound};
 #[cfg(target_arch = "x86_64")]
-use super::pack_bits::Avx2;
-use super::pack_bits::{self, Lanes, MARGIN, Portable, bound};
-use super::rle_planes::Planes;
+use super::rle_avx2::Avx2;
+use super::rle_planes::{Plane, Planes};
+use super::rle_rows::{Portable, Rows};
+use std::cell::RefCell;
 
 /// The loops as compiled for some processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +20,7 @@ pub(super) enum Kernel {
 }
 
 thread_local! {
-    /// One row of one plane.
-    static ROW: Buffer = const { Buffer::new(Vec::new()) };
+    static ROWS: RefCell<Rows> = RefCell::default();
 }
 
 impl Kernel {
@@ -32,64 +33,113 @@ impl Kernel {
         Kernel::Portable
     }
 
-    /// Appends the segments of a frame to `out`, which holds the header; it gets their offsets.
+    /// Replaces the content of `out` by a frame.
     ///
     /// # Errors
-    /// When they lie further off than 32 bits tell.
+    /// When its segments lie further off than 32 bits tell.
     pub(super) fn encode(self, cells: &[u8], planes: &Planes, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        scratch::with(&ROW, |row| {
-            row.clear();
-            row.resize(planes.columns + MARGIN, 0);
+        ROWS.with_borrow_mut(|rows| {
             #[cfg(target_arch = "x86_64")]
             if self == Kernel::Avx2 && Kernel::best() == Kernel::Avx2 {
-                // SAFETY: `best` has found the processor to have what the function is compiled for; it asks for nothing else.
-                return unsafe { encode_with_avx2(cells, planes, row, out) };
+                return encode::<Avx2>(cells, planes, rows, out);
             }
-            encode::<Portable>(cells, planes, row, out)
+            encode::<Portable>(cells, planes, rows, out)
         })
     }
 }
 
+/// The loops, as compiled for some processor.
+trait Loops {
+    /// [`Rows::read`].
+    fn read(rows: &mut Rows, cells: &[u8], plane: &Plane);
+    /// [`pack_bits::pack`] of each row; gives how many bytes they became.
+    fn pack(rows: &Rows, out: &mut [u8]) -> usize;
+}
+
+impl Loops for Portable {
+    fn read(rows: &mut Rows, cells: &[u8], plane: &Plane) {
+        rows.read::<Portable>(cells, plane);
+    }
+
+    fn pack(rows: &Rows, out: &mut [u8]) -> usize {
+        pack_each(rows, out)
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
+impl Loops for Avx2 {
+    fn read(rows: &mut Rows, cells: &[u8], plane: &Plane) {
+        // SAFETY: whoever names this type has found the processor to have what the function is compiled for.
+        unsafe { read_with_avx2(rows, cells, plane) }
+    }
+
+    fn pack(rows: &Rows, out: &mut [u8]) -> usize {
+        // SAFETY: whoever names this type has found the processor to have what the function is compiled for.
+        unsafe { pack_with_avx2(rows, out) }
+    }
+}
+
+// Two functions that are not inlined, so that each has the registers to itself.
+
+#[cfg(target_arch = "x86_64")]
+#[inline(never)]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
-fn encode_with_avx2(
-    cells: &[u8],
-    planes: &Planes,
-    row: &mut [u8],
-    out: &mut Vec<u8>,
-) -> Result<(), EncodeError> {
-    encode::<Avx2>(cells, planes, row, out)
+fn read_with_avx2(rows: &mut Rows, cells: &[u8], plane: &Plane) {
+    rows.read::<Avx2>(cells, plane);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline(never)]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
+fn pack_with_avx2(rows: &Rows, out: &mut [u8]) -> usize {
+    pack_each(rows, out)
 }
 
 #[inline(always)]
-fn encode<L: Lanes>(
+fn pack_each(rows: &Rows, out: &mut [u8]) -> usize {
+    let mut length = 0;
+    for row in rows.each() {
+        length += pack_bits::pack(&row, out.get_mut(length..).unwrap_or_default());
+    }
+    length
+}
+
+fn encode<L: Loops>(
     cells: &[u8],
     planes: &Planes,
-    row_buffer: &mut [u8],
+    rows: &mut Rows,
     out: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
-    let mut equal = Vec::new();
-    let row_bound = bound(planes.columns) + MARGIN;
+    let most = rows.fit(planes.columns);
+    make_room(out, HEADER);
+    out[..HEADER].fill(0);
+    out[..4].copy_from_slice(&(planes.segments() as u32).to_le_bytes());
+    let mut end = HEADER;
     for segment in 0..planes.segments() {
-        let offset = u32::try_from(out.len()).map_err(|_| EncodeError::TooLarge)?;
+        let offset = u32::try_from(end).map_err(|_| EncodeError::TooLarge)?;
         out[4 + 4 * segment..8 + 4 * segment].copy_from_slice(&offset.to_le_bytes());
-        let mut end = out.len();
-        for row in 0..planes.rows {
-            planes.read_row(cells, segment, row, &mut row_buffer[..planes.columns]);
-            if out.len() < end + row_bound {
-                // Room for as much again as there is: rows then find it ready.
-                out.resize((2 * end).max(end + 16 * row_bound), 0);
-            }
-            end += pack_bits::pack::<L>(row_buffer, planes.columns, &mut equal, &mut out[end..]);
+        let plane = planes.plane(segment);
+        for first in (0..planes.rows).step_by(most) {
+            let behind = planes.rows.min(first + most);
+            L::read(rows, planes.rows(cells, &plane, first..behind), &plane);
+            make_room(out, end + (behind - first) * bound(planes.columns) + SLACK);
+            end += L::pack(rows, &mut out[end..]);
         }
         // Every segment has an even length (G.3.1); segments start on even offsets, so the end tells.
         if end % 2 == 1 {
             out[end] = 0;
             end += 1;
         }
-        out.truncate(end);
     }
+    out.truncate(end);
     Ok(())
+}
+
+/// Makes `out` as long as this at least. What it held before, a frame as a rule, need not be cleared first.
+fn make_room(out: &mut Vec<u8>, length: usize) {
+    if out.len() < length {
+        out.resize(length, 0);
+    }
 }
 
 #[cfg(test)]
@@ -117,7 +167,7 @@ mod tests {
             let cells: Vec<u8> = values.into_iter().cycle().take(image.frame_bytes().unwrap() as usize).collect();
             let planes = Planes::of(&image).unwrap();
             let encode = |kernel: Kernel| {
-                let mut out = vec![0; 64];
+                let mut out = vec![0xEE; 99];
                 kernel.encode(&cells, &planes, &mut out).unwrap();
                 out
             };

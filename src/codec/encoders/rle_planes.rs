@@ -1,7 +1,8 @@
-//! Where the byte planes of a native frame lie, and one row of one of them (PS3.5 G.2).
+//! Where the byte planes of a native frame lie (PS3.5 G.2).
 
 use super::super::rle_header::MOST_SEGMENTS;
 use crate::dicom::ImagePixel;
+use std::ops::Range;
 
 /// Where the bytes of each segment's plane lie in a native frame.
 pub(super) struct Planes {
@@ -45,41 +46,38 @@ impl Planes {
         self.rows as u64 * self.columns as u64 * self.segments() as u64
     }
 
-    /// Bytes between one cell of a plane and the next.
-    fn stride(&self) -> usize {
-        if self.planar { self.bytes_per_cell } else { self.segments() }
-    }
-
-    /// Bytes from the start of one row of a plane to the start of the next.
-    fn row_stride(&self) -> usize {
-        self.columns * self.stride()
-    }
-
-    /// The first byte of the plane of `segment`: sample by sample, in each the most significant byte first (G.2).
-    fn start(&self, segment: usize) -> usize {
+    /// The plane of `segment`: sample by sample, in each the most significant byte first (G.2).
+    pub(super) fn plane(&self, segment: usize) -> Plane {
         let (sample, plane) = (segment / self.bytes_per_cell, segment % self.bytes_per_cell);
         let byte = self.bytes_per_cell - 1 - plane;
-        let sample_start = if self.planar {
-            sample * self.rows * self.columns * self.bytes_per_cell
+        let (stride, first, byte) = if self.planar {
+            (self.bytes_per_cell, sample * self.rows * self.columns * self.bytes_per_cell, byte)
         } else {
-            sample * self.bytes_per_cell
+            (self.segments(), 0, sample * self.bytes_per_cell + byte)
         };
-        sample_start + byte
+        Plane { first, stride, byte }
     }
 
-    /// Puts a row of the plane of `segment` into `to`.
-    #[inline(always)]
-    pub(super) fn read_row(&self, cells: &[u8], segment: usize, row: usize, to: &mut [u8]) {
-        let (start, stride) = (self.start(segment), self.stride());
-        // `start` lies below `stride` within a pixel (or within a cell, by plane), the rest is whole pixels.
-        let from = start / stride * stride + row * self.row_stride();
-        gather(&cells[from..from + self.row_stride()], stride, start % stride, to);
+    /// The cells of some rows of a plane, with whatever lies between them.
+    pub(super) fn rows<'c>(&self, cells: &'c [u8], plane: &Plane, rows: Range<usize>) -> &'c [u8] {
+        let length = self.columns * plane.stride;
+        &cells[plane.first + rows.start * length..plane.first + rows.end * length]
     }
+}
+
+/// Where the bytes of one plane lie.
+pub(super) struct Plane {
+    /// The first pixel, or the first cell where cells lie by plane.
+    first: usize,
+    /// Bytes between one byte of the plane and the next.
+    pub(super) stride: usize,
+    /// Which of these bytes it is: 0 to `stride` − 1.
+    pub(super) byte: usize,
 }
 
 /// Collects one byte of every `stride` bytes; widths that DICOM has are compiled for themselves.
 #[inline(always)]
-fn gather(row: &[u8], stride: usize, byte: usize, plane: &mut [u8]) {
+pub(super) fn gather(row: &[u8], stride: usize, byte: usize, plane: &mut [u8]) {
     match stride {
         1 => gather_each::<1>(row, byte, plane),
         2 => gather_each::<2>(row, byte, plane),
