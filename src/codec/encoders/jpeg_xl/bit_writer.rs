@@ -4,11 +4,24 @@
 #[derive(Default)]
 pub(super) struct BitWriter {
     bytes: Vec<u8>,
+    end: End,
+}
+
+/// Where bits end.
+#[derive(Clone, Copy, Default)]
+pub(super) struct End {
     /// Bytes that are full; those behind them are room.
     full: usize,
+    /// The bits that are no whole byte yet.
     held: u64,
-    /// Less than 8 between two calls.
+    /// How many those are: less than 8 between two calls.
     held_bits: u32,
+}
+
+/// Appends bits where there is room for them. It is a thing of its own so that what it holds stays in registers.
+pub(super) struct Pen<'w> {
+    bytes: &'w mut [u8],
+    end: End,
 }
 
 /// The most bits of one call.
@@ -18,35 +31,36 @@ const ROOM: usize = 8;
 impl BitWriter {
     /// Starts anew, and keeps the memory.
     pub(super) fn clear(&mut self) {
-        (self.full, self.held, self.held_bits) = (0, 0, 0);
+        self.end = End::default();
     }
 
-    /// Makes room for `bits`, which [`BitWriter::put`] needs.
-    pub(super) fn reserve(&mut self, bits: usize) {
-        let wanted = self.full + bits.div_ceil(8) + 2 * ROOM;
+    /// Makes room for so many bits. What the pen writes counts when its end is given to [`BitWriter::keep`].
+    #[inline(always)]
+    pub(super) fn pen(&mut self, bits: usize) -> Pen<'_> {
+        self.reserve(bits);
+        Pen { bytes: &mut self.bytes, end: self.end }
+    }
+
+    /// Keeps what a pen has written up to its end.
+    #[inline(always)]
+    pub(super) fn keep(&mut self, end: End) {
+        self.end = end;
+    }
+
+    #[inline(always)]
+    fn reserve(&mut self, bits: usize) {
+        let wanted = self.end.full + bits.div_ceil(8) + 2 * ROOM;
         if self.bytes.len() < wanted {
             self.bytes.resize(wanted.max(2 * self.bytes.len()), 0);
         }
     }
 
-    /// Writes the lowest `count` bits of `bits`, [`MOST_BITS`] at most; the others must be zero. There must be room.
-    #[inline(always)]
-    pub(super) fn put(&mut self, bits: u64, count: u32) {
-        debug_assert!(count <= MOST_BITS && bits >> count == 0);
-        self.held |= bits << self.held_bits;
-        self.held_bits += count;
-        if let Some(place) = self.bytes.get_mut(self.full..self.full + ROOM) {
-            place.copy_from_slice(&self.held.to_le_bytes());
-        }
-        self.full += (self.held_bits >> 3) as usize;
-        self.held >>= self.held_bits & !7;
-        self.held_bits &= 7;
-    }
-
-    /// The same, wherever the room is made too.
+    /// Writes the lowest `count` bits of `bits`, [`MOST_BITS`] at most; the others must be zero.
     pub(super) fn write(&mut self, bits: u64, count: u32) {
-        self.reserve(count as usize);
-        self.put(bits, count);
+        let mut pen = self.pen(count as usize);
+        pen.put(bits, count);
+        let end = pen.end();
+        self.keep(end);
     }
 
     /// One bit.
@@ -68,13 +82,38 @@ impl BitWriter {
 
     /// Zeros up to the next byte.
     pub(super) fn align(&mut self) {
-        self.write(0, (8 - self.held_bits) & 7);
+        self.write(0, (8 - self.end.held_bits) & 7);
     }
 
     /// All bytes; what was written must end with one ([`BitWriter::align`]).
     pub(super) fn bytes(&self) -> &[u8] {
-        debug_assert_eq!(self.held_bits, 0);
-        &self.bytes[..self.full]
+        debug_assert_eq!(self.end.held_bits, 0);
+        &self.bytes[..self.end.full]
+    }
+}
+
+impl Pen<'_> {
+    /// Writes the lowest `count` bits of `bits`, [`MOST_BITS`] at most; the others must be zero. There must be room.
+    #[inline(always)]
+    pub(super) fn put(&mut self, bits: u64, count: u32) {
+        debug_assert!(count <= MOST_BITS && bits >> count == 0);
+        let End { full, held, held_bits } = self.end;
+        let filled = held_bits.wrapping_add(count);
+        let held = held | bits.wrapping_shl(held_bits);
+        if let Some(place) = self.bytes.get_mut(full..).and_then(|bytes| bytes.first_chunk_mut::<ROOM>()) {
+            *place = held.to_le_bytes();
+        }
+        self.end = End {
+            full: full.wrapping_add((filled >> 3) as usize),
+            held: held.wrapping_shr(filled & !7),
+            held_bits: filled & 7,
+        };
+    }
+
+    /// Where the bits end.
+    #[inline(always)]
+    pub(super) fn end(&self) -> End {
+        self.end
     }
 }
 

@@ -97,10 +97,11 @@ fn transform(cells: &Cells<'_>, planes: &mut Vec<i32>) {
 
 #[inline(always)]
 fn ycocg([red, green, blue]: [i32; 3]) -> (i32, i32, i32) {
-    let orange = red - blue;
-    let between = blue + (orange >> 1);
-    let greenness = green - between;
-    (between + (greenness >> 1), orange, greenness)
+    // Sums that wrap, so that the loop becomes vector code: samples of 16 bits are far from it.
+    let orange = red.wrapping_sub(blue);
+    let between = blue.wrapping_add(orange >> 1);
+    let greenness = green.wrapping_sub(between);
+    (between.wrapping_add(greenness >> 1), orange, greenness)
 }
 
 #[cfg(test)]

@@ -22,9 +22,10 @@
 //! # Why it is fast
 //!
 //! * Predictions wait for nothing: without loss a decoder's neighbours are the source's own, so differences of a row are
-//!   vector code.
+//!   vector code. (Their sums wrap: a check for overflow in each would make a serial loop of it.)
 //! * The code of nearly every difference, with the bits behind it, is one look into a table of 16 KiB, and two of them are one
-//!   store.
+//!   store. What is held until bytes are full stays in registers meanwhile. The table is filled token by token, since the
+//!   differences of one token lie side by side in it.
 //! * Codes are made for the image by a look at some of its rows only: 32 768 samples tell enough.
 //! * Backgrounds are runs, which are found 16 samples at a time.
 

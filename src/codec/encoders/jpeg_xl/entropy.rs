@@ -3,7 +3,7 @@
 //! A first look at some rows counts tokens, codes are made for these counts, and then every difference is written. For the small ones,
 //! which are nearly all, a table holds the whole answer: the bits of the code with those that follow it.
 
-use super::bit_writer::BitWriter;
+use super::bit_writer::{BitWriter, Pen};
 use super::channels::{Channels, GROUP_DIM};
 use super::prefix_code::PrefixCode;
 use super::residuals::{Area, Rows, SHORTEST_RUN, Sink};
@@ -45,13 +45,13 @@ impl Codes {
         // What was not looked at, or is predicted otherwise at the edges of groups, may be anything.
         let all = step > 1 || cells.columns > GROUP_DIM || cells.rows > GROUP_DIM;
         let contexts = (0..contexts(channels)).map(|context| {
-            let mut counter =
-                Counter { counts: vec![u64::from(all); (run_symbol + RUN_TOKENS) as usize], run_symbol };
+            let counts = vec![u64::from(all); (run_symbol + RUN_TOKENS) as usize];
+            let mut counter = Counter { counts, small: Box::new([0; QUICK]), run_symbol };
             for channel in (0..channels.count()).filter(|channel| context_of(*channel, channels) == context) {
                 let area = Area { channel, x: 0, y: 0, columns: cells.columns, rows: cells.rows };
                 rows.some(channels, area, step, &mut counter);
             }
-            Context::new(&counter.counts, 1 << bits)
+            Context::new(&counter.symbols(), 1 << bits)
         });
         Codes { contexts: contexts.collect(), run_symbol }
     }
@@ -118,9 +118,16 @@ impl Context {
         let code = PrefixCode::best_for(counts);
         let only = counts.iter().position(|count| *count > 0).unwrap_or_default() as u32;
         let mut quick = Box::new([0; QUICK]);
-        for (difference, entry) in (0..end).zip(quick.iter_mut()) {
-            let (bits, count) = with_rest(&code, difference);
-            *entry = (bits as u32) << 5 | count;
+        // The differences of one token lie side by side, and of their entries the bits that follow the code's count up.
+        let (mut first, end) = (0, QUICK.min(end as usize));
+        while first < end {
+            let (token, rest) = token_of(first as u32);
+            let (bits, count) = code.code(token);
+            let behind = end.min(first + (1 << rest));
+            for (low, entry) in (0_u32..).zip(&mut quick[first..behind]) {
+                *entry = (bits | low.wrapping_shl(count)) << 5 | (count + rest);
+            }
+            first = behind;
         }
         Context { code, only, quick }
     }
@@ -135,11 +142,29 @@ fn with_rest(code: &PrefixCode, difference: u32) -> (u64, u32) {
 }
 
 struct Counter {
+    /// By symbol, without what is in `small`.
     counts: Vec<u64>,
+    /// By difference: to count these as they are is quicker than to find their tokens.
+    small: Box<[u32; QUICK]>,
     run_symbol: u32,
 }
 
 impl Counter {
+    /// How often each symbol occurs.
+    fn symbols(mut self) -> Vec<u64> {
+        let mut first = 0;
+        while first < QUICK {
+            let (token, rest) = token_of(first as u32);
+            let behind = QUICK.min(first + (1 << rest));
+            let sum: u32 = self.small[first..behind].iter().sum();
+            if let Some(count) = self.counts.get_mut(token as usize) {
+                *count += u64::from(sum);
+            }
+            first = behind;
+        }
+        self.counts
+    }
+
     #[inline(always)]
     fn count(&mut self, symbol: u32) {
         if let Some(count) = self.counts.get_mut(symbol as usize) {
@@ -151,7 +176,12 @@ impl Counter {
 impl Sink for Counter {
     #[inline(always)]
     fn numbers(&mut self, numbers: &[u32]) {
-        numbers.iter().for_each(|number| self.count(token_of(*number).0));
+        for number in numbers {
+            match self.small.get_mut(*number as usize) {
+                Some(count) => *count = count.wrapping_add(1),
+                None => self.count(token_of(*number).0),
+            }
+        }
     }
 
     fn run(&mut self, length: u32) {
@@ -171,21 +201,24 @@ const MOST_BITS_OF_A_NUMBER: usize = 30;
 impl Sink for Writer<'_> {
     #[inline(always)]
     fn numbers(&mut self, numbers: &[u32]) {
-        self.writer.reserve(numbers.len() * MOST_BITS_OF_A_NUMBER);
+        let context = self.context;
         let quick = |number: u32| {
-            let entry = self.context.quick[number as usize % QUICK];
+            let entry = context.quick[number as usize % QUICK];
             (u64::from(entry >> 5), entry & 31)
         };
+        let mut pen = self.writer.pen(numbers.len() * MOST_BITS_OF_A_NUMBER);
         let (pairs, last) = numbers.as_chunks::<2>();
         for pair in pairs {
             if ((pair[0] | pair[1]) as usize) < QUICK {
                 let ((first, count), (second, more)) = (quick(pair[0]), quick(pair[1]));
-                self.writer.put(first | second << count, count + more);
+                pen.put(first | second.wrapping_shl(count), count.wrapping_add(more));
             } else {
-                self.slowly(pair);
+                slowly(context, pair, &mut pen);
             }
         }
-        self.slowly(last);
+        slowly(context, last, &mut pen);
+        let end = pen.end();
+        self.writer.keep(end);
     }
 
     #[cold]
@@ -197,12 +230,10 @@ impl Sink for Writer<'_> {
     }
 }
 
-impl Writer<'_> {
-    #[inline(always)]
-    fn slowly(&mut self, numbers: &[u32]) {
-        for number in numbers {
-            let (bits, count) = with_rest(&self.context.code, *number);
-            self.writer.put(bits, count);
-        }
+#[inline(always)]
+fn slowly(context: &Context, numbers: &[u32], pen: &mut Pen<'_>) {
+    for number in numbers {
+        let (bits, count) = with_rest(&context.code, *number);
+        pen.put(bits, count);
     }
 }

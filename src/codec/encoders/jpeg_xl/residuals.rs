@@ -3,7 +3,8 @@
 //!
 //! The prediction is the sample to the left plus the one above minus the one between them, held within the first two. Without
 //! loss a decoder's neighbours are the source's own, so that nothing of a row waits for anything else of it: the compiler makes vector
-//! code of the loop. A difference gets its sign as the lowest bit, as every number of the format is without one.
+//! code of the loop. For that its sums wrap rather than be checked; samples have 18 bits at most, so none ever does. A difference gets its
+//! sign as the lowest bit, as every number of the format is without one.
 
 use super::channels::Channels;
 
@@ -84,19 +85,22 @@ impl Rows {
             self.residuals
                 .iter_mut()
                 .zip(pairs)
-                .for_each(|(residual, (left, sample))| *residual = packed(sample - left));
+                .for_each(|(residual, (left, sample))| *residual = packed(sample.wrapping_sub(*left)));
             return;
         }
         // The sample above stands in for what is beyond the left edge.
         self.above[0] = self.above[1];
         self.current[0] = self.above[1];
         let (above, current) = (&self.above[..], &self.current[..]);
-        let count = self.residuals.len().min(above.len() - 1).min(current.len() - 1);
+        // Slices of one length: the compiler then knows that an index that fits one fits all.
+        let count = self.residuals.len();
+        let (lefts, samples) = (&current[..count], &current[1..=count]);
+        let (corners, tops) = (&above[..count], &above[1..=count]);
         for (place, residual) in self.residuals[..count].iter_mut().enumerate() {
-            let (left, top, corner) = (current[place], above[place + 1], above[place]);
+            let (left, top, corner) = (lefts[place], tops[place], corners[place]);
             let (least, most) = (left.min(top), left.max(top));
-            let prediction = (left + top - corner).clamp(least, most);
-            *residual = packed(current[place + 1] - prediction);
+            let prediction = left.wrapping_add(top).wrapping_sub(corner).max(least).min(most);
+            *residual = packed(samples[place].wrapping_sub(prediction));
         }
     }
 }
@@ -110,16 +114,23 @@ fn packed(difference: i32) -> u32 {
 /// Gives a row's differences to `sink`, but for the zeros at its end, which may go on in the next row. `zeros` stood before.
 #[inline(always)]
 fn split(residuals: &[u32], mut zeros: u32, sink: &mut impl Sink) -> u32 {
-    for block in residuals.chunks(BLOCK) {
-        if block.iter().fold(0, |all, residual| all | residual) == 0 {
-            zeros += block.len() as u32;
-        } else {
-            end_run(zeros, sink);
-            zeros = 0;
-            sink.numbers(block);
-        }
+    let (blocks, rest) = residuals.as_chunks::<BLOCK>();
+    for block in blocks {
+        zeros = split_block(block, zeros, sink);
     }
-    zeros
+    split_block(rest, zeros, sink)
+}
+
+#[inline(always)]
+fn split_block(block: &[u32], zeros: u32, sink: &mut impl Sink) -> u32 {
+    if block.iter().fold(0, |all, residual| all | residual) == 0 {
+        return zeros + block.len() as u32;
+    }
+    if zeros > 0 {
+        end_run(zeros, sink);
+    }
+    sink.numbers(block);
+    0
 }
 
 /// Gives zeros: one as it is, the others as a run when they are enough.
