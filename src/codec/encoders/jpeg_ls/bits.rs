@@ -28,8 +28,12 @@ pub(super) struct End {
 
 /// Appends codes.
 pub(super) struct Writer<'b> {
-    buffer: &'b mut [u8],
-    end: End,
+    /// The buffer behind the whole bytes: shorter with every code, so that there is one question for each whether there is room.
+    rest: &'b mut [u8],
+    /// Bytes of the whole buffer.
+    length: usize,
+    tail: u64,
+    pending: u32,
 }
 
 /// The longest code that [`Writer::put`] takes.
@@ -47,7 +51,7 @@ impl Bits {
         if self.buffer.len() < room {
             self.buffer.resize(room, 0);
         }
-        Writer { buffer: &mut self.buffer, end: self.end }
+        Writer::at(&mut self.buffer, self.end)
     }
 
     /// Keeps what a writer has written up to its end.
@@ -113,24 +117,33 @@ impl Bits {
     }
 }
 
-impl Writer<'_> {
+impl<'b> Writer<'b> {
+    #[inline(always)]
+    fn at(buffer: &'b mut [u8], end: End) -> Writer<'b> {
+        let length = buffer.len();
+        let rest = buffer.get_mut(end.bytes..).unwrap_or_default();
+        Writer { rest, length, tail: end.tail, pending: end.pending }
+    }
+
     /// Where the bits end.
     #[inline(always)]
     pub(super) fn end(&self) -> End {
-        self.end
+        End { bytes: self.length.wrapping_sub(self.rest.len()), tail: self.tail, pending: self.pending }
     }
 
     /// A writer that goes on where this one ends, for a function that is not inlined: were this one lent to it, it would
     /// live in memory rather than in registers. [`Writer::resume`] where that one ended.
     #[inline(always)]
     pub(super) fn aside(&mut self) -> Writer<'_> {
-        Writer { buffer: self.buffer, end: self.end }
+        Writer { rest: self.rest, ..*self }
     }
 
     /// Goes on where another writer ended.
     #[inline(always)]
     pub(super) fn resume(&mut self, end: End) {
-        self.end = end;
+        let more = end.bytes.wrapping_sub(self.end().bytes);
+        self.rest = std::mem::take(&mut self.rest).get_mut(more..).unwrap_or_default();
+        (self.tail, self.pending) = (end.tail, end.pending);
     }
 
     /// Appends a code of the limited-length Golomb family (A.5.3): the high part of `value` as zeros ended by a one, then its
@@ -140,9 +153,8 @@ impl Writer<'_> {
         let zeros = u64::from(value).wrapping_shr(k) as u32;
         // Up to 38 zeros, a one, and at most 17 bits fit into one go.
         if zeros < escape.min(39) {
-            let one = 1_u64.wrapping_shl(k);
-            let low = u64::from(value) & one.wrapping_sub(1);
-            self.put(one | low, zeros.wrapping_add(1).wrapping_add(k));
+            let low = u64::from(value) & !u64::MAX.wrapping_shl(k);
+            self.put(low | 1_u64.wrapping_shl(k), zeros.wrapping_add(1).wrapping_add(k));
         } else {
             let mut aside = self.aside();
             aside.put_long_golomb(value, k, escape, wide);
@@ -169,17 +181,14 @@ impl Writer<'_> {
     /// Eight bytes are written each time, of which the last ones are overwritten by the next code.
     #[inline(always)]
     pub(super) fn put(&mut self, code: u64, length: u32) {
-        let End { bytes, tail, pending } = self.end;
-        let filled = pending.wrapping_add(length);
-        let all = tail | code.wrapping_shl(64_u32.wrapping_sub(filled));
-        if let Some(place) = self.buffer.get_mut(bytes..).and_then(|rest| rest.first_chunk_mut::<8>()) {
-            *place = all.to_be_bytes();
-        }
-        self.end = End {
-            bytes: bytes.wrapping_add((filled / 8) as usize),
-            tail: all.wrapping_shl(filled & !7),
-            pending: filled & 7,
-        };
+        let filled = self.pending.wrapping_add(length);
+        let all = self.tail | code.wrapping_shl(64_u32.wrapping_sub(filled));
+        let rest = std::mem::take(&mut self.rest);
+        let Some(place) = rest.first_chunk_mut::<8>() else { return };
+        *place = all.to_be_bytes();
+        self.rest = &mut rest[(filled >> 3 & 7) as usize..];
+        self.tail = all.wrapping_shl(filled & !7);
+        self.pending = filled & 7;
     }
 }
 

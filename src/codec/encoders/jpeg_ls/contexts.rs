@@ -52,10 +52,11 @@ impl Context {
     #[inline(always)]
     pub(super) fn update(&mut self, error: i32) {
         let Context { a, b, c, n } = *self;
-        let halved = u32::from(n == RESET);
-        let a = a.wrapping_add(error.wrapping_abs()) >> halved;
-        let b = b.wrapping_add(error) >> halved;
-        let less = n >> halved;
+        let (mut a, mut b, mut less) = (a.wrapping_add(error.wrapping_abs()), b.wrapping_add(error), n);
+        // Every 33rd time; the processor soon knows when.
+        if n == RESET {
+            (a, b, less) = (a >> 1, b >> 1, n >> 1);
+        }
         let n = less.wrapping_add(1);
         // B <= −N, and B > 0.
         let low = is_negative(b.wrapping_add(less));
