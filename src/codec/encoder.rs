@@ -95,8 +95,6 @@ pub trait Decoder: Sync {
 /// Whether a decoder verifies frames when none is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Eagerness {
-    /// Only where no other decoder can: it is slower than another, and every received instance would wait for it.
-    OnRequest,
     /// By decoding, as any decoder can.
     ByDecoding,
     /// By a shorter proof ([`Decoder::proves`]).

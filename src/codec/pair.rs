@@ -1,7 +1,7 @@
 //! Which encoder makes a transfer syntax, and which decoder proves its work.
 
 use super::decoders::DECODERS;
-use super::encoder::{Decoder, Eagerness, Encoder};
+use super::encoder::{Decoder, Encoder};
 use super::encoders::ENCODERS;
 use super::reason::Reason;
 use super::report::Options;
@@ -37,12 +37,9 @@ impl Pair {
             let decoder = fits.find(|decoder| decoder.name() == name).ok_or_else(no_verifier)?;
             return Ok(Pair { encoder, decoder });
         }
-        let eager = |decoder: &&dyn Decoder| {
-            decoder.is_of_another_make(encoder) && decoder.eagerness() > Eagerness::OnRequest
-        };
         let decoder = fits
             .clone()
-            .filter(eager)
+            .filter(|decoder| decoder.is_of_another_make(encoder))
             .min_by_key(|decoder| Reverse(decoder.eagerness()))
             .or_else(|| fits.next())
             .ok_or_else(no_encoder)?;
@@ -67,13 +64,15 @@ mod tests {
             assert_eq!(found.encoder.name(), encoder.name());
             assert_eq!(found.encoder.transfer_syntax(), target.uid);
             assert_eq!(found.decoder.transfer_syntax(), target.uid);
-            let eager = |decoder: &&&dyn Decoder| {
-                decoder.transfer_syntax() == target.uid
-                    && decoder.is_of_another_make(*encoder)
-                    && decoder.eagerness() > Eagerness::OnRequest
+            let others = || {
+                DECODERS.iter().filter(|decoder| {
+                    decoder.transfer_syntax() == target.uid && decoder.is_of_another_make(*encoder)
+                })
             };
-            let there_is_another = DECODERS.iter().find(eager).is_some();
-            assert_eq!(found.decoder.is_of_another_make(*encoder), there_is_another, "{}", encoder.name());
+            let name = encoder.name();
+            assert_eq!(found.decoder.is_of_another_make(*encoder), others().count() > 0, "{name}");
+            let most_eager = others().map(|decoder| decoder.eagerness()).max();
+            assert!(most_eager.is_none_or(|eagerness| found.decoder.eagerness() == eagerness), "{name}");
         }
     }
 

@@ -1,6 +1,29 @@
 //! JPEG-LS Lossless and Near-Lossless by the project's own decoder: any interleave mode, presets, restart markers, scans.
 //!
 //! It shares nothing with CharLS and nothing with any encoder: where it agrees with CharLS, two readings of the standard do.
+//!
+//! # What proves JPEG-LS Lossless, and what it cannot see
+//!
+//! Unless `verify_with` names another, a lossless codestream is proven here, by induction ([`induction`](super::induction)), whichever
+//! encoder made it. A proof is worth as much as it is independent of what it judges; so this is what could deceive both:
+//!
+//! * **Code in common: none that codes.** Thresholds, LIMIT and the first A ([`coding`](super::coding)), the run orders
+//!   J ([`scan`](super::scan)), what contexts learn ([`contexts`](super::contexts)), bits and stuffing
+//!   ([`unstuffed`](super::unstuffed)), gradients and predictions ([`foreseen`](super::foreseen)) exist twice, written apart and
+//!   in other arithmetic; the precision is the header's, held against Bits Stored and Bits Allocated, not what the encoder
+//!   was told. A wrong table or a slip in either copy makes them disagree. In common are [`ImagePixel`](crate::dicom::ImagePixel), that
+//!   is what Rows, Columns, Planar Configuration and the sign mean, and the question what the processor can do. Whoever misreads
+//!   those misreads them for any decoder that the cells are compared with, CharLS too.
+//! * **One reading of the standard.** Encoder and induction come from the same hands, so a clause misread twice would pass
+//!   here, and a foreign decoder would make other cells of it. No run-time check but a foreign decoder sees that; but it does not come
+//!   and go with single images either, for there are few clauses and each is met early. So it is the tests' matter: the encoder writes
+//!   what CharLS writes, byte for byte, for every precision and kind of content; no proof is given, also of damaged codestreams,
+//!   where CharLS makes other cells; and the fuzz target of the encoders asks the same without end. What is
+//!   left is a case that none of these has met; who fears it says `verify_with = "charls"`.
+//! * **What is wrong before either looks.** Cells that changed in memory before they were encoded, or a compiler or a processor that
+//!   errs in both, pass a comparison by any decoder in this process.
+//!
+//! And a no is no verdict: then this decoder decodes, and cells are compared with cells, as any decoder's are.
 
 use super::frame::{self, FrameError, Wanted};
 use super::proof::Kernel;
@@ -33,7 +56,7 @@ impl Decoder for JpegLs {
 
     fn eagerness(&self) -> Eagerness {
         if self.transfer_syntax == uids::JPEG_LS_LOSSLESS {
-            Eagerness::OnRequest
+            Eagerness::ByProof
         } else {
             Eagerness::ByDecoding
         }

@@ -12,14 +12,17 @@ pub(super) struct Source<'c> {
     by_plane: bool,
     /// The bits of a cell that a codestream of the precision at hand carries.
     carried: u16,
-    /// Bits above the sign bit; `None` when the image has no sign.
-    above_sign: Option<u32>,
+    /// The bits of a cell that a decoder keeps before it extends the sign: Bits Stored where there is a sign, else all.
+    stored: u16,
+    /// The sign bit; zero when the image has none.
+    sign: u16,
 }
 
 impl<'c> Source<'c> {
     /// The cells of a frame of `image`, to be carried by a codestream of `precision` bits, which is Bits Stored at least. `None` when
     /// they are not as many as the image wants.
     pub(super) fn of(cells: &'c [u8], image: &ImagePixel, precision: u32) -> Option<Source<'c>> {
+        let stored = u16::MAX >> 16_u32.saturating_sub(u32::from(image.bits_stored)).min(15);
         let source = Source {
             cells,
             rows: usize::from(image.rows),
@@ -28,7 +31,8 @@ impl<'c> Source<'c> {
             bytes_per_cell: image.bytes_per_cell(),
             by_plane: image.planar == 1 && image.samples > 1,
             carried: u16::MAX.checked_shr(16_u32.checked_sub(precision)?)?,
-            above_sign: image.signed.then(|| 16_u32.saturating_sub(u32::from(image.bits_stored))),
+            stored: if image.signed { stored } else { u16::MAX },
+            sign: if image.signed { stored ^ (stored >> 1) } else { 0 },
         };
         let wanted = image.frame_cells().checked_mul(source.bytes_per_cell as u64)?;
         (cells.len() as u64 == wanted).then_some(source)
@@ -74,7 +78,7 @@ impl<'c> Source<'c> {
     /// A cell of a byte as one of a word, its sign extended.
     #[inline(always)]
     fn of_byte(&self, cell: u8) -> u16 {
-        if self.above_sign.is_some() {
+        if self.sign != 0 {
             i16::from(cell.cast_signed()).cast_unsigned()
         } else {
             u16::from(cell)
@@ -87,10 +91,8 @@ impl<'c> Source<'c> {
         let mut lost = 0;
         for (place, cell) in places.zip(cells) {
             let sample = cell & self.carried;
-            let made = match self.above_sign {
-                Some(above) => ((sample << above).cast_signed() >> above).cast_unsigned(),
-                None => sample,
-            };
+            // What is kept, with the sign bit taken away from what it counts as and from what it should.
+            let made = ((sample & self.stored) ^ self.sign).wrapping_sub(self.sign);
             lost |= made ^ cell;
             *place = sample;
         }
