@@ -23,8 +23,9 @@
 //! each plane and written once. [`rle_kernel`](super::rle_kernel) compiles it for the processor at hand.
 
 use super::super::encoder::{EncodeError, Encoder, Frame, describe};
+use super::super::kernel::Kernel;
 use super::super::parameters::{Exactness, Parameters};
-use super::rle_kernel::Kernel;
+use super::rle_kernel;
 use super::rle_planes::Planes;
 use crate::dicom::{ImagePixel, uids};
 
@@ -48,7 +49,7 @@ impl Encoder for Rle {
         if frame.cells.len() as u64 != expected {
             return Err(EncodeError::FrameLength { expected, found: frame.cells.len() as u64 });
         }
-        Kernel::best().encode(frame.cells, &planes, out)
+        rle_kernel::encode(Kernel::best(), frame.cells, &planes, out)
     }
 
     fn image_after(&self, image: &ImagePixel, _: &Parameters) -> ImagePixel {

@@ -1,6 +1,7 @@
 //! The encoding loops of RLE as they are compiled: once for any processor, and once for those with AVX2 (PS3.5 Annex G).
 
 use super::super::encoder::EncodeError;
+use super::super::kernel::Kernel;
 use super::super::rle_header::HEADER;
 use super::pack_bits::{self, SLACK, bound};
 #[cfg(target_arch = "x86_64")]
@@ -9,43 +10,29 @@ use super::rle_planes::{Plane, Planes};
 use super::rle_rows::{Portable, Rows};
 use std::cell::RefCell;
 
-/// The loops as compiled for some processor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kernel {
-    /// For any processor: the reference.
-    Portable,
-    /// For x86-64 with AVX2, BMI1, BMI2 and LZCNT.
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-}
-
 thread_local! {
     static ROWS: RefCell<Rows> = RefCell::default();
 }
 
-impl Kernel {
-    /// The fastest one that this processor can run.
-    pub(super) fn best() -> Kernel {
+/// Replaces the content of `out` by a frame.
+///
+/// # Errors
+/// When its segments lie further off than 32 bits tell.
+pub(super) fn encode(
+    kernel: Kernel,
+    cells: &[u8],
+    planes: &Planes,
+    out: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    ROWS.with_borrow_mut(|rows| {
         #[cfg(target_arch = "x86_64")]
-        if super::super::processor::has_avx2() {
-            return Kernel::Avx2;
+        if kernel.runs_avx2() {
+            return encode_with::<Avx2>(cells, planes, rows, out);
         }
-        Kernel::Portable
-    }
-
-    /// Replaces the content of `out` by a frame.
-    ///
-    /// # Errors
-    /// When its segments lie further off than 32 bits tell.
-    pub(super) fn encode(self, cells: &[u8], planes: &Planes, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        ROWS.with_borrow_mut(|rows| {
-            #[cfg(target_arch = "x86_64")]
-            if self == Kernel::Avx2 && Kernel::best() == Kernel::Avx2 {
-                return encode::<Avx2>(cells, planes, rows, out);
-            }
-            encode::<Portable>(cells, planes, rows, out)
-        })
-    }
+        #[cfg(not(target_arch = "x86_64"))]
+        let Kernel::Portable = kernel;
+        encode_with::<Portable>(cells, planes, rows, out)
+    })
 }
 
 /// The loops, as compiled for some processor.
@@ -104,7 +91,7 @@ fn pack_each(rows: &Rows, out: &mut [u8]) -> usize {
     length
 }
 
-fn encode<L: Loops>(
+fn encode_with<L: Loops>(
     cells: &[u8],
     planes: &Planes,
     rows: &mut Rows,
@@ -168,7 +155,7 @@ mod tests {
             let planes = Planes::of(&image).unwrap();
             let encode = |kernel: Kernel| {
                 let mut out = vec![0xEE; 99];
-                kernel.encode(&cells, &planes, &mut out).unwrap();
+                super::encode(kernel, &cells, &planes, &mut out).unwrap();
                 out
             };
             prop_assert_eq!(encode(Kernel::Portable), encode(Kernel::best()));

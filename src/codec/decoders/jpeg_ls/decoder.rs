@@ -26,9 +26,10 @@
 //! And a no is no verdict: then this decoder decodes, and cells are compared with cells, as any decoder's are.
 
 use super::frame::{self, FrameError, Wanted};
-use super::proof::Kernel;
+use super::proof;
 use crate::codec::cells::extend_sign;
 use crate::codec::encoder::{Coded, DecodeError, Decoder, Eagerness, Encoder, describe};
+use crate::codec::kernel::Kernel;
 use crate::dicom::uids;
 
 /// JPEG-LS by the project's own decoder, for one of the two transfer syntaxes.
@@ -68,7 +69,7 @@ impl Decoder for JpegLs {
     }
 
     fn proves(&self, coded: &Coded<'_>, original: &[u8]) -> bool {
-        Kernel::best().proves(coded, original)
+        proof::proves(Kernel::best(), coded, original)
     }
 
     fn decode(&self, coded: &Coded<'_>, cells: &mut Vec<u8>) -> Result<(), DecodeError> {

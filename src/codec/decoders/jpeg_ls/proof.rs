@@ -7,21 +7,12 @@ use super::induction::Induction;
 use super::source::Source;
 use super::unstuffed::Unstuffed;
 use crate::codec::encoder::Coded;
+use crate::codec::kernel::Kernel;
 use crate::codec::scratch::{self, Buffer};
 
 thread_local! {
     /// The segment without its stuffed bits.
     static UNSTUFFED: Buffer = const { Buffer::new(Vec::new()) };
-}
-
-/// The loops as compiled for some processor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kernel {
-    /// For any processor: the reference.
-    Portable,
-    /// For x86-64 with AVX2, BMI1, BMI2 and LZCNT.
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
 }
 
 /// Bytes of the marker segments, without what each component adds (C.2).
@@ -30,68 +21,65 @@ const FRAME: usize = 10;
 const PRESETS: usize = 15;
 const SCAN: usize = 8;
 
-impl Kernel {
-    /// The fastest one that this processor can run.
-    pub(super) fn best() -> Kernel {
-        #[cfg(target_arch = "x86_64")]
-        if super::super::super::processor::has_avx2() {
-            return Kernel::Avx2;
-        }
-        Kernel::Portable
-    }
+/// Whether a lossless codestream was proven to decode to the cells of `original`. When it was not, nothing is said: it may be
+/// of a kind that the induction does not know (several scans, restart markers, line interleave).
+pub(super) fn proves(kernel: Kernel, coded: &Coded<'_>, original: &[u8]) -> bool {
+    scratch::with(&UNSTUFFED, |buffer| proof(kernel, coded, original, buffer).is_some())
+}
 
-    /// Whether a lossless codestream was proven to decode to the cells of `original`. When it was not, nothing is said: it may be
-    /// of a kind that the induction does not know (several scans, restart markers, line interleave).
-    pub(super) fn proves(self, coded: &Coded<'_>, original: &[u8]) -> bool {
-        scratch::with(&UNSTUFFED, |buffer| self.proof(coded, original, buffer).is_some())
+fn proof(kernel: Kernel, coded: &Coded<'_>, original: &[u8], buffer: &mut Vec<u8>) -> Option<()> {
+    let Coded { codestream, native: image, .. } = *coded;
+    if !matches!(image.bits_allocated, 8 | 16) || !image.has_whole_pixels() {
+        return None;
     }
+    let mut markers = Markers::new(codestream).ok()?;
+    let Ok(Next::Scan(scan)) = markers.next() else { return None };
+    let frame = markers.frame()?;
+    let components: Vec<usize> = (0..usize::from(image.samples)).collect();
+    let precision = frame.precision;
+    let is_whole_frame = (frame.rows, frame.columns, frame.components.len())
+        == (usize::from(image.rows), usize::from(image.columns), components.len())
+        && (u32::from(image.bits_stored)..=u32::from(image.bits_allocated)).contains(&precision)
+        && scan.components == components;
+    let coding = Coding::of(precision, scan.near, markers.presets())?;
+    // Nothing but SOI, the frame header, presets if they were read, and the scan header; and ILV of a single component, which
+    // is the last byte but one, is 0 (C.2.3). The decoder takes more than that, but not all others do.
+    let presets = if markers.presets().maximum == 0 { 0 } else { PRESETS };
+    let head = SOI + FRAME + 3 * components.len() + presets + SCAN + 2 * components.len();
+    let ilv = *codestream.get(scan.start.checked_sub(2)?)?;
+    let is_plain = scan.start == head && (scan.interleave != Interleave::None || ilv == 0);
+    // The default parameters, said or not; with NEAR 0 their RANGE is a power of two.
+    let is_known = is_plain
+        && scan.near == 0
+        && Coding::of(precision, 0, &Presets::default()) == Some(coding)
+        && markers.restart_interval() == 0;
+    if !is_whole_frame || !is_known {
+        return None;
+    }
+    let source = Source::of(original, image, precision)?;
+    let (bits, end) = Unstuffed::of(codestream, scan.start, buffer)?;
+    if !induce_with(kernel, &scan, &source, bits, coding) {
+        return None;
+    }
+    markers.resume(end);
+    (markers.next() == Ok(Next::End)).then_some(())
+}
 
-    fn proof(self, coded: &Coded<'_>, original: &[u8], buffer: &mut Vec<u8>) -> Option<()> {
-        let Coded { codestream, native: image, .. } = *coded;
-        if !matches!(image.bits_allocated, 8 | 16) || !image.has_whole_pixels() {
-            return None;
-        }
-        let mut markers = Markers::new(codestream).ok()?;
-        let Ok(Next::Scan(scan)) = markers.next() else { return None };
-        let frame = markers.frame()?;
-        let components: Vec<usize> = (0..usize::from(image.samples)).collect();
-        let precision = frame.precision;
-        let is_whole_frame = (frame.rows, frame.columns, frame.components.len())
-            == (usize::from(image.rows), usize::from(image.columns), components.len())
-            && (u32::from(image.bits_stored)..=u32::from(image.bits_allocated)).contains(&precision)
-            && scan.components == components;
-        let coding = Coding::of(precision, scan.near, markers.presets())?;
-        // Nothing but SOI, the frame header, presets if they were read, and the scan header; and ILV of a single component, which
-        // is the last byte but one, is 0 (C.2.3). The decoder takes more than that, but not all others do.
-        let presets = if markers.presets().maximum == 0 { 0 } else { PRESETS };
-        let head = SOI + FRAME + 3 * components.len() + presets + SCAN + 2 * components.len();
-        let ilv = *codestream.get(scan.start.checked_sub(2)?)?;
-        let is_plain = scan.start == head && (scan.interleave != Interleave::None || ilv == 0);
-        // The default parameters, said or not; with NEAR 0 their RANGE is a power of two.
-        let is_known = is_plain
-            && scan.near == 0
-            && Coding::of(precision, 0, &Presets::default()) == Some(coding)
-            && markers.restart_interval() == 0;
-        if !is_whole_frame || !is_known {
-            return None;
-        }
-        let source = Source::of(original, image, precision)?;
-        let (bits, end) = Unstuffed::of(codestream, scan.start, buffer)?;
-        if !self.induce(&scan, &source, bits, coding) {
-            return None;
-        }
-        markers.resume(end);
-        (markers.next() == Ok(Next::End)).then_some(())
+fn induce_with(
+    kernel: Kernel,
+    scan: &ScanHeader,
+    source: &Source<'_>,
+    bits: Unstuffed<'_>,
+    coding: Coding,
+) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if kernel.runs_avx2() {
+        // SAFETY: the processor was found to have what the function is compiled for; it asks for nothing else.
+        return unsafe { induce_with_avx2(scan, source, bits, coding) };
     }
-
-    fn induce(self, scan: &ScanHeader, source: &Source<'_>, bits: Unstuffed<'_>, coding: Coding) -> bool {
-        #[cfg(target_arch = "x86_64")]
-        if self == Kernel::Avx2 && Kernel::best() == Kernel::Avx2 {
-            // SAFETY: `best` has found the processor to have what the function is compiled for; it asks for nothing else.
-            return unsafe { induce_with_avx2(scan, source, bits, coding) };
-        }
-        induce_components(scan, source, bits, coding)
-    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let Kernel::Portable = kernel;
+    induce_components(scan, source, bits, coding)
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -206,7 +194,7 @@ mod tests {
                     let codestream = encode(encoder, &image, &cells);
                     for kernel in KERNELS {
                         let coded = Coded::alike(&codestream, &image);
-                        assert!(kernel().proves(&coded, &cells), "{} {image:?} {at}", encoder.name());
+                        assert!(proves(kernel(), &coded, &cells), "{} {image:?} {at}", encoder.name());
                     }
                 }
             }
@@ -221,7 +209,7 @@ mod tests {
                 for value in contents() {
                     let cells = cells(&image, value);
                     let codestream = encode(encoders().next().unwrap(), &image, &cells);
-                    assert!(Kernel::best().proves(&Coded::alike(&codestream, &image), &cells), "{image:?}");
+                    assert!(proves(Kernel::best(), &Coded::alike(&codestream, &image), &cells), "{image:?}");
                 }
             }
         }
@@ -236,7 +224,7 @@ mod tests {
             let own = decodes("jpeg-ls", &coded, cells);
             harmless += usize::from(own);
             for kernel in KERNELS {
-                if kernel().proves(&coded, cells) {
+                if proves(kernel(), &coded, cells) {
                     assert!(own, "{what} is proven, but decodes to something else: {image:?}");
                     assert!(
                         decodes("charls", &coded, cells),
@@ -279,15 +267,15 @@ mod tests {
             let right = cells(&image, |at| at * 300);
             let codestream = encode(encoders().next().unwrap(), &image, &right);
             let coded = Coded::alike(&codestream, &image);
-            assert!(Kernel::best().proves(&coded, &right));
+            assert!(proves(Kernel::best(), &coded, &right));
             for at in 0..right.len() * 8 {
                 let mut wrong = right.clone();
                 wrong[at / 8] ^= 1 << (at % 8);
                 for kernel in KERNELS {
-                    assert!(!kernel().proves(&coded, &wrong), "bit {at}, signed {signed}");
+                    assert!(!proves(kernel(), &coded, &wrong), "bit {at}, signed {signed}");
                 }
             }
-            assert!(!Kernel::best().proves(&coded, &right[..31]) && !Kernel::best().proves(&coded, &[]));
+            assert!(!proves(Kernel::best(), &coded, &right[..31]) && !proves(Kernel::best(), &coded, &[]));
         }
     }
 
@@ -317,7 +305,7 @@ mod tests {
                 .collect();
             let cells = cells(&image, |at| values[at as usize % values.len()]);
             let mut codestream = encode(encoders().next().unwrap(), &image, &cells);
-            prop_assert!(Kernel::best().proves(&Coded::alike(&codestream, &image), &cells));
+            prop_assert!(proves(Kernel::best(), &Coded::alike(&codestream, &image), &cells));
             if let Some(cut) = cut {
                 codestream.truncate(cut.index(codestream.len()));
             }
@@ -328,8 +316,8 @@ mod tests {
                 }
             }
             let coded = Coded::alike(&codestream, &image);
-            let proven = Kernel::best().proves(&coded, &cells);
-            prop_assert_eq!(proven, Kernel::Portable.proves(&coded, &cells));
+            let proven = proves(Kernel::best(), &coded, &cells);
+            prop_assert_eq!(proven, proves(Kernel::Portable, &coded, &cells));
             if proven {
                 prop_assert!(decodes("jpeg-ls", &coded, &cells) && decodes("charls", &coded, &cells));
             }

@@ -78,11 +78,7 @@ impl<'c> Source<'c> {
     /// A cell of a byte as one of a word, its sign extended.
     #[inline(always)]
     fn of_byte(&self, cell: u8) -> u16 {
-        if self.sign != 0 {
-            i16::from(cell.cast_signed()).cast_unsigned()
-        } else {
-            u16::from(cell)
-        }
+        if self.sign != 0 { i16::from(cell.cast_signed()).cast_unsigned() } else { u16::from(cell) }
     }
 
     /// Gives bits that are not zero where a decoder would make another cell.

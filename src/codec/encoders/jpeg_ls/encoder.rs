@@ -37,8 +37,9 @@
 
 use super::super::jpeg_ls_precision::precision_of;
 use super::frame::Samples;
-use super::kernel::Kernel;
+use super::kernel;
 use crate::codec::encoder::{EncodeError, Encoder, Frame, describe};
+use crate::codec::kernel::Kernel;
 use crate::codec::parameters::{Exactness, Parameters};
 use crate::dicom::{ImagePixel, uids};
 
@@ -76,7 +77,7 @@ impl Encoder for JpegLs {
         };
         out.clear();
         samples.write_head(out);
-        Kernel::best().encode(&samples, out);
+        kernel::encode(Kernel::best(), &samples, out);
         Samples::write_end(out);
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The encoding loops as they are compiled: once for any processor, and once for those with AVX2.
 //!
-//! Both are the same text. [`encode`] and all that it calls in its loops are inlined into each of the functions below, and the
+//! Both are the same text. [`encode_lines`] and all that it calls in its loops are inlined into each of the functions below, and the
 //! compiler makes of them what the processor at hand can do: the loop that looks ahead becomes SIMD code of sixteen samples a
 //! step with AVX2 (eight with SSE2 or NEON), and the serial loop gets single instructions for leading zeros and for shifts by
 //! a variable. The portable one is the reference; tests compare them.
@@ -8,37 +8,19 @@
 use super::coding::Coding;
 use super::frame::Samples;
 use super::scan::Scan;
+use crate::codec::kernel::Kernel;
 
-/// The loops as compiled for some processor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kernel {
-    /// For any processor.
-    Portable,
-    /// For x86-64 with AVX2, BMI1, BMI2 and LZCNT: every one since 2013 to 2015.
+/// Appends the entropy-coded segment of a frame to `out`. A kernel that the processor cannot run gives way to the
+/// portable one.
+pub(super) fn encode(kernel: Kernel, samples: &Samples<'_>, out: &mut Vec<u8>) {
     #[cfg(target_arch = "x86_64")]
-    Avx2,
-}
-
-impl Kernel {
-    /// The fastest one that this processor can run.
-    pub(super) fn best() -> Kernel {
-        #[cfg(target_arch = "x86_64")]
-        if super::super::super::processor::has_avx2() {
-            return Kernel::Avx2;
-        }
-        Kernel::Portable
+    if kernel.runs_avx2() {
+        // SAFETY: the processor was found to have what the function is compiled for; it asks for nothing else.
+        return unsafe { encode_with_avx2(samples, out) };
     }
-
-    /// Appends the entropy-coded segment of a frame to `out`. A kernel that the processor cannot run gives way to the
-    /// portable one.
-    pub(super) fn encode(self, samples: &Samples<'_>, out: &mut Vec<u8>) {
-        #[cfg(target_arch = "x86_64")]
-        if self == Kernel::Avx2 && Kernel::best() == Kernel::Avx2 {
-            // SAFETY: `best` has found the processor to have what the function is compiled for; it asks for nothing else.
-            return unsafe { encode_with_avx2(samples, out) };
-        }
-        encode_components(samples, out);
-    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let Kernel::Portable = kernel;
+    encode_components(samples, out);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -50,13 +32,13 @@ fn encode_with_avx2(samples: &Samples<'_>, out: &mut Vec<u8>) {
 #[inline(always)]
 fn encode_components(samples: &Samples<'_>, out: &mut Vec<u8>) {
     match samples.components {
-        1 => encode::<1>(samples, out),
-        _ => encode::<3>(samples, out),
+        1 => encode_lines::<1>(samples, out),
+        _ => encode_lines::<3>(samples, out),
     }
 }
 
 #[inline(always)]
-fn encode<const COMPONENTS: usize>(samples: &Samples<'_>, out: &mut Vec<u8>) {
+fn encode_lines<const COMPONENTS: usize>(samples: &Samples<'_>, out: &mut Vec<u8>) {
     let mut scan = Scan::<COMPONENTS>::new(Coding::of(samples.precision), samples.columns);
     for row in 0..samples.rows {
         samples.read_row(row, scan.next_line());
@@ -105,8 +87,8 @@ mod tests {
                 precision,
             };
             let (mut reference, mut fast) = (Vec::new(), Vec::new());
-            Kernel::Portable.encode(&samples, &mut reference);
-            Kernel::best().encode(&samples, &mut fast);
+            encode(Kernel::Portable, &samples, &mut reference);
+            encode(Kernel::best(), &samples, &mut fast);
             prop_assert_eq!(reference, fast);
         }
     }

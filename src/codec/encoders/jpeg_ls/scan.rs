@@ -92,7 +92,10 @@ fn encode_line<const COMPONENTS: usize>(
             // A.4.2: C corrects the prediction, as far as that stays a sample.
             let correction = learnt.bias().min(i32::from(known.highest)).max(i32::from(known.lowest));
             // A.4.5: modulo RANGE, which is a power of two, by the sign of the highest bit that counts.
-            let error = i32::from(known.difference).wrapping_sub(correction).wrapping_shl(reduce).wrapping_shr(reduce);
+            let error = i32::from(known.difference)
+                .wrapping_sub(correction)
+                .wrapping_shl(reduce)
+                .wrapping_shr(reduce);
             let k = learnt.k();
             let mapped = learnt.map(error, k);
             learnt.update(error);

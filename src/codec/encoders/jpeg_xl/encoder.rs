@@ -34,7 +34,8 @@ use super::super::super::encoder::{EncodeError, Encoder, Frame, describe};
 use super::super::super::parameters::{Exactness, Parameters};
 use super::channels::Cells;
 use super::headers;
-use super::kernel::{Kernel, Memory};
+use super::kernel::{self, Memory};
+use crate::codec::kernel::Kernel;
 use crate::dicom::{ImagePixel, uids};
 use std::cell::RefCell;
 
@@ -120,7 +121,7 @@ fn cells_of<'a>(frame: &Frame<'a>) -> Option<Cells<'a>> {
 }
 
 fn encode(kernel: Kernel, cells: Cells<'_>, memory: &mut Memory, out: &mut Vec<u8>) {
-    let sections = kernel.encode(cells, memory);
+    let sections = kernel::encode(kernel, cells, memory);
     memory.head.clear();
     headers::write(&cells, &sections, &mut memory.head);
     out.clear();

@@ -5,6 +5,7 @@ use super::channels::{Cells, Channels, GROUP_DIM};
 use super::entropy::Codes;
 use super::headers::{is_one_group, write_global_header, write_group_header, write_tree};
 use super::residuals::{Area, Rows};
+use crate::codec::kernel::Kernel;
 
 /// Sides of an area whose parts at an eighth of its size a section of its own describes (E.2): eight groups.
 const LF_GROUP_DIM: usize = 8 * GROUP_DIM;
@@ -20,44 +21,27 @@ pub(super) struct Memory {
     pub(super) head: BitWriter,
 }
 
-/// For which processors a function was compiled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kernel {
-    Portable,
+/// Writes all sections into [`Memory::sections`] and gives their lengths. A kernel that the processor cannot run gives way to
+/// the portable one.
+pub(super) fn encode(kernel: Kernel, cells: Cells<'_>, memory: &mut Memory) -> Vec<usize> {
     #[cfg(target_arch = "x86_64")]
-    Avx2,
-}
-
-impl Kernel {
-    /// The fastest one that this processor can run.
-    pub(super) fn best() -> Kernel {
-        #[cfg(target_arch = "x86_64")]
-        if super::super::super::processor::has_avx2() {
-            return Kernel::Avx2;
-        }
-        Kernel::Portable
+    if kernel.runs_avx2() {
+        // SAFETY: the processor was found to have what the function is compiled for; it asks for nothing else.
+        return unsafe { encode_with_avx2(cells, memory) };
     }
-
-    /// Writes all sections into [`Memory::sections`] and gives their lengths. A kernel that the processor cannot run gives way to
-    /// the portable one.
-    pub(super) fn encode(self, cells: Cells<'_>, memory: &mut Memory) -> Vec<usize> {
-        #[cfg(target_arch = "x86_64")]
-        if self == Kernel::Avx2 && Kernel::best() == Kernel::Avx2 {
-            // SAFETY: `best` has found the processor to have what the function is compiled for; it asks for nothing else.
-            return unsafe { encode_with_avx2(cells, memory) };
-        }
-        encode(cells, memory)
-    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let Kernel::Portable = kernel;
+    encode_sections(cells, memory)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt")]
 fn encode_with_avx2(cells: Cells<'_>, memory: &mut Memory) -> Vec<usize> {
-    encode(cells, memory)
+    encode_sections(cells, memory)
 }
 
 #[inline(always)]
-fn encode(cells: Cells<'_>, memory: &mut Memory) -> Vec<usize> {
+fn encode_sections(cells: Cells<'_>, memory: &mut Memory) -> Vec<usize> {
     let Memory { planes, rows, sections, .. } = memory;
     let channels = Channels::new(cells, planes);
     let codes = Codes::of(&channels, rows);
@@ -121,7 +105,7 @@ mod tests {
             let cells = Cells { bytes: &bytes, bytes_per_cell, samples, precision, columns, rows };
             let [one, other] = [Kernel::Portable, Kernel::best()].map(|kernel| {
                 let mut memory = Memory::default();
-                let lengths = kernel.encode(cells, &mut memory);
+                let lengths = encode(kernel, cells, &mut memory);
                 (lengths, memory.sections.bytes().to_vec())
             });
             assert!(one == other, "{columns}x{rows}, {samples} of {precision} bits");
