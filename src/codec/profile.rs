@@ -163,13 +163,13 @@ impl Row {
             u16::MAX => String::new(),
             longest => format!(", of at most {longest} rows and columns"),
         };
+        let (least, most) = (self.bits_stored.start(), self.bits_stored.end());
+        let stored = if least == most { most.to_string() } else { format!("{least} to {most}") };
         format!(
-            "{} with {} sample{}, {} to {} of {} bits, {}{size}",
+            "{} with {} sample{}, {stored} of {} bits, {}{size}",
             photometric.join(" or "),
             self.samples,
             if self.samples == 1 { "" } else { "s" },
-            self.bits_stored.start(),
-            self.bits_stored.end(),
             allocated.join(" or "),
             if self.signed { "signed or unsigned" } else { "unsigned" }
         )
