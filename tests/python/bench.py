@@ -2,7 +2,7 @@
 """Measure the running node.
 
     bench.py node [--rounds 5] [--instances 200] [--write]   against DCMTK's storescp, interleaved
-    bench.py profile [--seconds 20]                          where the node's time goes, by Linux perf
+    bench.py profile [--seconds 15] [--rounds 3]             where the node's time goes, by Linux perf
     bench.py large [--frames 4096]                           one multi-frame of 2 GiB: time and peak memory
     bench.py forward [--rounds 5] [--instances 200]          its sender against dcmsend and Orthanc, interleaved
     bench.py peers                                           a healthy peer beside one that is down and one that is slow
@@ -23,6 +23,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import bench_codecs
@@ -146,67 +147,120 @@ KINDS = [
 ]
 
 
+# The encoder and the verifier of a run, as the command line and the configuration name them. Issue 2 asked for 85 % when CharLS was
+# both; what is faster leaves a larger share to everything else, so that the same demand is made of the same work.
+PROFILED = {
+    "CharLS both": ("encoder = 'charls'\nverify_with = 'charls'\n", 85.0),
+    "as configured by default": ("", None),
+}
+
+
 def profile(arguments) -> int:
     """Samples of the whole machine while 4 associations send; the node's are sorted by what they were for."""
     with scratch() as work:
         made.series(work / "ct", 128)
-        with Node(work / "store", "--to", arguments.target) as server:
-            warm = 128 / by_fast_sender(server, work / "ct", 128)
-        with Node(work / "store2", "--to", arguments.target) as server:
-            count = max(256, int(warm * arguments.seconds))
-            data = work / "perf.data"
-            recorder = subprocess.Popen(
-                ["perf", "record", "-e", "cpu-clock", "-F", str(FREQUENCY), "-k", "CLOCK_MONOTONIC", "-a", "-o", str(data), "--", "sleep", "3600"],
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )
-            time.sleep(0.5)
-            # The sender says at the end how long it sent: what it read and laid out before that is not looked at.
-            seconds = by_fast_sender(server, work / "ct", count)
-            until = time.clock_gettime(time.CLOCK_MONOTONIC)
-            recorder.send_signal(2)
-            recorder.wait(60)
-            pid = server.process.pid
-        script = subprocess.run(
-            ["perf", "script", "-i", str(data), "-F", "comm,pid,time,ip,sym,dso"], capture_output=True, text=True,
-            errors="replace", check=False,
-        )
-    mine, machine_wide = sort_samples(script.stdout, pid, until - seconds, until)
-    if not mine:
-        print(script.stderr[-2000:])
-        raise SystemExit("perf recorded nothing of the node")
-    total, whole = sum(mine["kinds"].values()), sum(machine_wide.values())
+        runs = {name: Profile() for name in PROFILED}
+        for turn in range(arguments.rounds):
+            for name, (settings, _) in PROFILED.items():
+                config = work / "condenser.toml"
+                config.write_text(f"[compress]\nto = '{arguments.target}'\n{settings}")
+                one_profile(work, config, arguments.seconds, runs[name])
+                print(f"round {turn + 1}: {name}: {runs[name].useful():.1f} % so far", file=sys.stderr, flush=True)
     cores = os.cpu_count()
-    useful = sum(mine["kinds"][kind] for kind in ("encode", "verify", "kernel copy"))
-    of_cores = 100 * useful / whole
     lines = [
-        f"{count} CT of 512 × 512 over 4 associations, fast sender, {arguments.target}, verified, durable: {count / seconds:.1f} instances/s "
-        f"({seconds:.1f} s). All time of {cores} cores, by samples of whatever ran:",
+        f"CT of 512 × 512 over 4 associations, fast sender, {arguments.target}, verified, durable; {arguments.rounds} interleaved rounds of "
+        f"about {arguments.seconds:.0f} s. All time of {cores} cores, by samples of whatever ran; in brackets the milliseconds of one core an instance.",
         "",
-        "| what the node did | of its own time | of all time of the cores |",
-        "|---|---|---|",
+        "| what the node did | " + " | ".join(runs) + " |",
+        "|---|" + "---|" * len(runs),
     ]
-    for kind, samples in mine["kinds"].most_common():
-        lines.append(f"| {kind} | {100 * samples / total:.1f} % | {100 * samples / whole:.1f} % |")
+    kinds = Counter()
+    for run in runs.values():
+        kinds.update(run.kinds)
+    for kind, _ in kinds.most_common():
+        lines.append(f"| {kind} | " + " | ".join(run.cell(run.kinds[kind]) for run in runs.values()) + " |")
+    for who in ("the sender", "others", "idle"):
+        lines.append(f"| *not the node: {who}* | " + " | ".join(run.cell(run.machine_wide[who]) for run in runs.values()) + " |")
+    verdicts = []
+    for name, run in runs.items():
+        wanted = PROFILED[name][1]
+        verdicts.append(f"**{run.useful():.1f} %**" + ("" if wanted is None else f" (wanted: ≥ {wanted:g} %)"))
     lines += [
-        f"| **encode, verify and kernel copy together** | {100 * useful / total:.1f} % | **{of_cores:.1f} %** (wanted: ≥ 85 %) |",
-        "",
-        "All time of the cores: " + ", ".join(f"{who} {100 * n / whole:.1f} %" for who, n in machine_wide.most_common(4)) + ". "
-        f"The hypervisor let them run {100 * whole / (FREQUENCY * cores * seconds):.1f} % of the time.",
+        "| **encode, verify and kernel copy together** | " + " | ".join(verdicts) + " |",
+        "| instances/s | " + " | ".join(f"{run.rate():.1f}" for run in runs.values()) + " |",
     ]
     publish("profile", lines, arguments)
-    for kind, symbols in mine["symbols"].items():
-        print(f"{kind}:")
-        for symbol, samples in symbols.most_common(8):
-            print(f"   {100 * samples / total:5.1f} %  {symbol[:150]}")
-    return 0 if of_cores >= 85 else 1
+    for name, run in runs.items():
+        for kind, symbols in run.symbols.items():
+            print(f"{name}, {kind}:")
+            for symbol, samples in symbols.most_common(8):
+                print(f"   {100 * samples / run.whole():5.1f} %  {symbol[:150]}")
+    return 0 if all(runs[name].useful() >= wanted for name, (_, wanted) in PROFILED.items() if wanted) else 1
+
+
+@dataclass
+class Profile:
+    """The samples of all rounds of one contender."""
+
+    instances: int = 0
+    seconds: float = 0
+    kinds: Counter = field(default_factory=Counter)
+    machine_wide: Counter = field(default_factory=Counter)
+    symbols: dict[str, Counter] = field(default_factory=dict)
+
+    def whole(self) -> int:
+        return sum(self.machine_wide.values())
+
+    def rate(self) -> float:
+        return self.instances / self.seconds
+
+    def useful(self) -> float:
+        """Percent of all time of the cores."""
+        return 100 * sum(self.kinds[kind] for kind in ("encode", "verify", "kernel copy")) / self.whole()
+
+    def cell(self, samples: int) -> str:
+        share = samples / self.whole()
+        return f"{100 * share:.1f} % ({1000 * share * os.cpu_count() / self.rate():.2f})"
+
+
+def one_profile(work: Path, config: Path, seconds: float, run: Profile) -> None:
+    """One round of one contender, added to `run`."""
+    with Node(work / "warm", "--config", str(config)) as server:
+        warm = 128 / by_fast_sender(server, work / "ct", 128)
+    with Node(work / "store", "--config", str(config)) as server:
+        count = max(256, int(warm * seconds))
+        data = work / "perf.data"
+        recorder = subprocess.Popen(
+            ["perf", "record", "-e", "cpu-clock", "-F", str(FREQUENCY), "-k", "CLOCK_MONOTONIC", "-a", "-o", str(data), "--", "sleep", "3600"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+        time.sleep(0.5)
+        # The sender says at the end how long it sent: what it read and laid out before that is not looked at.
+        took = by_fast_sender(server, work / "ct", count)
+        until = time.clock_gettime(time.CLOCK_MONOTONIC)
+        recorder.send_signal(2)
+        recorder.wait(60)
+        pid = server.process.pid
+    script = subprocess.run(
+        ["perf", "script", "-i", str(data), "-F", "comm,pid,time,ip,sym,dso"], capture_output=True, text=True,
+        errors="replace", check=False,
+    )
+    if not sort_samples(script.stdout, pid, until - took, until, run):
+        print(script.stderr[-2000:])
+        raise SystemExit("perf recorded nothing of the node")
+    run.instances += count
+    run.seconds += took
+    for store in ("warm", "store"):
+        subprocess.run(["rm", "-rf", str(work / store)], check=True)
 
 
 FREQUENCY = 199
 
 
-def sort_samples(script: str, pid: int, since: float, until: float):
-    """The node's samples by kind and symbol, and everybody's by whose they are, within a stretch of the monotonic clock."""
-    kinds, machine_wide, symbols = Counter(), Counter(), {}
+def sort_samples(script: str, pid: int, since: float, until: float, run: Profile) -> bool:
+    """Adds the node's samples by kind and symbol, and everybody's by whose they are, within a stretch of the monotonic clock. Whether
+    there was one of the node's."""
+    before = run.machine_wide["the node"]
     # One line a sample: command, pid, time, address, symbol, (object).
     for line in script.splitlines():
         found = re.match(r"\s*(.+?)\s+(\d+)\s+(\d+\.\d+):\s+([0-9a-f]+)\s+(.*?)\s*\(([^()]*(?:\([^()]*\))?[^()]*)\)\s*$", line)
@@ -216,15 +270,15 @@ def sort_samples(script: str, pid: int, since: float, until: float):
         if not since <= float(moment) <= until:
             continue
         if int(process) != pid:
-            machine_wide["idle" if command.startswith("swapper") else "the sender" if "fast_sender" in command else "others"] += 1
+            run.machine_wide["idle" if command.startswith("swapper") else "the sender" if "fast_sender" in command else "others"] += 1
             continue
-        machine_wide["the node"] += 1
+        run.machine_wide["the node"] += 1
         kernel = place.startswith("[kernel") or place.startswith("[") or int(address, 16) >= 1 << 63
         text = ("[k] " if kernel else "") + symbol
         kind = next((kind for kind, pattern in KINDS if re.search(pattern, text)), "other")
-        kinds[kind] += 1
-        symbols.setdefault(kind, Counter())[f"{text} ({Path(place).name})"] += 1
-    return ({"kinds": kinds, "symbols": symbols} if kinds else None), machine_wide
+        run.kinds[kind] += 1
+        run.symbols.setdefault(kind, Counter())[f"{text} ({Path(place).name})"] += 1
+    return run.machine_wide["the node"] > before
 
 
 # --- large -------------------------------------------------------------------------------------------------------
