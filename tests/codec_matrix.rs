@@ -2,7 +2,8 @@
 //! would be lost, or what is written comes back bit for bit (or within the bound) by our own decoder and by two foreign ones.
 //!
 //! The cells are generated, see `matrix::cell`; new encoders are in it as soon as they are in the table. By itself this
-//! takes a thinned part; `CONDENSER_MATRIX=full` takes every cell, as `scripts/interop codecs` does. Foreign decoders judge where
+//! takes a thinned part; `CONDENSER_MATRIX=full` takes every cell, as `scripts/interop codecs` does, and `CONDENSER_MATRIX_TARGET` only the
+//! encoders of one transfer syntax. Foreign decoders judge where
 //! `CONDENSER_PYTHON` names a Python with what `tests/python/requirements.txt` lists; `scripts/test` sets it.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
@@ -47,13 +48,18 @@ struct Row {
 #[test]
 fn c04_every_cell_is_refused_for_a_reason_or_comes_back() {
     let full = std::env::var("CONDENSER_MATRIX").is_ok_and(|which| which == "full");
+    let target = std::env::var("CONDENSER_MATRIX_TARGET").ok();
+    let keyword = |encoder: &dyn Encoder| TransferSyntax::of_uid(encoder.transfer_syntax()).unwrap().keyword;
+    let wanted = |encoder: &&&dyn Encoder| target.as_ref().is_none_or(|target| target == keyword(**encoder));
+    let encoders: Vec<_> = ENCODERS.iter().filter(wanted).collect();
+    assert!(!encoders.is_empty(), "{target:?} has no encoder");
     let (next, rows) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     let workers = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
-                while let Some(encoder) = ENCODERS.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let row = row(*encoder, full);
+                while let Some(encoder) = encoders.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let row = row(**encoder, full);
                     print(encoder.transfer_syntax(), encoder.name(), &row);
                     rows.lock().unwrap().insert((encoder.transfer_syntax(), encoder.name()), row);
                 }
