@@ -134,6 +134,7 @@ fn start() -> Acceptor {
     let handler = Arc::new(Nothing { ended: sender });
     std::thread::spawn(move || {
         let (_never, drain) = watch::channel(false);
+        let (_always, config) = watch::channel(config);
         runtime.block_on(serve(vec![Listener { socket, tls: None }], config, handler, drain));
     });
     Acceptor { address, ended: Mutex::new(ended), conversations: AtomicU64::new(0) }
