@@ -20,7 +20,7 @@
 //!    be zeroed first; only what a frame is longer than the one before has to be.
 //!
 //! All that is in flight, some rows of cells, of plane and of packed bytes, fits into the first cache. So a frame is read once for
-//! each plane and written once. [`rle_kernel`](super::rle_kernel) compiles it for the processor at hand.
+//! each plane and written once. [`rle_kernel`] compiles it for the processor at hand.
 
 use super::super::encoder::{EncodeError, Encoder, Frame, describe};
 use super::super::kernel::Kernel;
