@@ -94,6 +94,8 @@ impl Listening {
         let mut tasks = JoinSet::new();
         let mut spare = Spare::new();
         loop {
+            // Another thread may have had the descriptor while it was given up.
+            spare.refill();
             tokio::select! {
                 accepted = listener.socket.accept() => match accepted {
                     Ok((stream, peer)) => self.admit(stream, peer, &listener, &mut tasks),
